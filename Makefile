@@ -1,0 +1,68 @@
+# Every target is one line of `make help`. CI calls the same names.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint fmt types imports unit contract kube faults e2e gen verify lock bench clean
+
+help: ## Show what can be made
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make .venv with every dependency at its locked version
+
+$(STAMP): requirements.lock pyproject.toml
+	@echo "==> setup: a virtual environment with the locked dependencies (under a minute)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version.split()[0])'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+demo: setup ## Play the whole story on this machine: cluster, broker, workers, faults
+	@$(BIN)/headgate demo $(if $(KEEP),--keep)
+
+test: setup lint types imports verify unit contract kube faults e2e ## Prove everything, fast failures first
+
+lint: setup ## Style and formatting
+	@echo "==> lint"; $(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
+
+fmt: setup ## Format the code
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
+
+types: setup ## mypy --strict, no exemptions
+	@echo "==> types"; $(BIN)/mypy operator/headgate tests bench examples
+
+imports: setup ## Which layer may import which
+	@echo "==> imports"; $(BIN)/lint-imports --no-logo
+
+unit: setup ## Decisions: tables and laws
+	@echo "==> unit and property tests"; $(BIN)/pytest -q -n 2 tests/unit tests/sim --cov --cov-report=term:skip-covered
+
+contract: setup ## One suite, every broker: the fake and real NATS servers
+	@echo "==> contract tests on real NATS servers"; $(BIN)/pytest -q -n 2 tests/contract
+
+kube: setup ## The operator on a real control plane
+	@echo "==> kube tests on a real control plane (the first run builds it: about four minutes)"; $(BIN)/pytest -q tests/kube
+
+faults: setup ## Kill operator and mover around every write
+	@echo "==> fault tests"; $(BIN)/pytest -q tests/faults
+
+e2e: setup ## Numbered messages through failing workers
+	@echo "==> end-to-end tests"; $(BIN)/pytest -q tests/e2e
+
+gen: setup ## Regenerate CRDs, field tables, RBAC
+	@$(BIN)/python -m headgate.local.generate
+
+verify: setup ## Fail when a generated file differs from its source
+	@echo "==> verify"; $(BIN)/python -m headgate.local.generate --check
+
+lock: ## Renew requirements.lock
+	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --universal --no-header --no-emit-index-url -q -o requirements.lock --upgrade
+
+bench: setup ## Measure against the floor, print the figures
+	@$(BIN)/python -m bench.run
+
+clean: ## Remove what was built here
+	@rm -rf $(VENV) out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
