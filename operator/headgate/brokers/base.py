@@ -1,0 +1,118 @@
+"""The seam to a broker: one Protocol, one error tree. Knows no vendor library and nothing of Kubernetes.
+
+The error tree; a method raises nothing else:
+
+    BrokerError
+    ├── Unreachable    may work later: retried with backoff, the last known state stays
+    │   └── Unknown    a request timed out: it may have been done; read back before deciding
+    └── Refused        will not work until somebody edits something; `reason` is stable
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from headgate.api import EventBrokerSpec
+from headgate.core.changes import Change
+from headgate.core.compiled import Compiled
+from headgate.core.estate import Ref
+from headgate.core.progress import DeadLetters, Progress
+from headgate.core.resource import Key, Observed, Resource
+from headgate.core.topology import Topology
+
+
+class BrokerError(Exception):
+    """Anything a broker could not do; `reason` is CamelCase and stable, the text never holds a secret."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Unreachable(BrokerError):  # noqa: N818  (an outcome, named as in the conditions)
+    """The broker did not answer; another try may succeed."""
+
+
+class Unknown(Unreachable):
+    """The answer was lost: the request may have been carried out."""
+
+
+class Refused(BrokerError):  # noqa: N818  (an outcome, named as in the conditions)
+    """The broker said no, and will say no again."""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerFacts:
+    """What a broker cluster turned out to be."""
+
+    type: str  # as in status.type
+    server_version: str
+    identity: str  # tells this cluster from another behind the same address
+    level: int = 0  # of the broker's own API, where it has levels
+    nodes: int = 1  # how many replicas can be placed
+    capabilities: frozenset[str] = frozenset()
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What the named Secrets hold, by key; never printed."""
+
+    values: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    ca: bytes = field(default=b"", repr=False)  # PEM
+    client: Mapping[str, bytes] = field(default_factory=dict, repr=False)  # tls.crt, tls.key
+
+    def __repr__(self) -> str:
+        return f"Credentials(keys={sorted(self.values)})"
+
+
+class Broker(Protocol):
+    """One live broker cluster. Every method is safe to repeat; none retries by itself; each has a deadline."""
+
+    async def facts(self) -> BrokerFacts:
+        """Identity, version, capabilities and limits of the cluster; connects when there is no connection yet."""
+        ...
+
+    async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed]:
+        """Read many objects at once; absent ones are left out. Changes nothing in the broker."""
+        ...
+
+    async def apply(self, change: Change) -> Observed | None:
+        """Carry out one change and say what the broker made of it; None once the object is gone.
+
+        Carrying out a change that is already done is a success. Deleting an object of another identity is
+        Refused(IdentityChanged); deleting one that holds messages under `only_if_empty` is Refused(NotEmpty).
+        """
+        ...
+
+    async def progress(self, groups: Collection[Key]) -> Mapping[Key, Progress]:
+        """How far the given readers are; absent ones are left out. Changes nothing in the broker."""
+        ...
+
+    async def dead_letters(self, queues: Collection[Key]) -> Mapping[Key, tuple[DeadLetters, ...]]:
+        """What the given dead-letter objects hold, by group, sorted by group; absent ones are left out."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of the connection; never raises."""
+        ...
+
+
+class Driver(Protocol):
+    """A kind of broker: how to connect to one, and how portable kinds become its objects."""
+
+    def connect(self, spec: EventBrokerSpec, credentials: Credentials) -> Broker:
+        """A handle that connects on first use. Refused(CredentialsInvalid) when they cannot be used at all."""
+        ...
+
+    def compile(self, topology: Topology, facts: BrokerFacts, installation: str) -> Mapping[Ref, Compiled]:
+        """Portable kinds in the broker's own words. Pure."""
+        ...
+
+    def infrastructure(self, facts: BrokerFacts, spec: EventBrokerSpec) -> tuple[Resource, ...]:
+        """Objects of our own that must exist before any other, with their mark left to the adapter. Pure."""
+        ...
+
+    def keys(self, external_name: str, kind: str, topic: str = "") -> tuple[Key, ...]:
+        """The broker objects of a custom resource of this kind and name, also when it no longer compiles. Pure."""
+        ...

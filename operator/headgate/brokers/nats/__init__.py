@@ -1,0 +1,1 @@
+"""NATS JetStream: translation (pure) and the adapter (I/O). Knows nothing of Kubernetes or other brokers."""

@@ -1,0 +1,1 @@
+"""What should happen: pure decisions over declared and observed state. Knows no broker, no cluster, no clock."""

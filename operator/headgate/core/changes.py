@@ -1,0 +1,53 @@
+"""A plan as a value: ordered changes to broker objects, and what stands in their way. Knows no broker."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from headgate.api import Origin
+from headgate.core.claims import Owner
+from headgate.core.outcomes import Finding
+from headgate.core.resource import Diff, Key, Resource
+
+
+class Action(StrEnum):
+    """What is done to one broker object."""
+
+    CREATE = "Create"
+    ADOPT = "Adopt"  # put our mark on what exists, changing settings where they differ
+    UPDATE = "Update"
+    DELETE = "Delete"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One idempotent effect on one broker object."""
+
+    action: Action
+    key: Key
+    owner: Owner
+    after: Resource | None = None  # what it is to be; None for Delete
+    before: Resource | None = None  # what was read; None for Create
+    diffs: tuple[Diff, ...] = ()
+    identity: str = ""  # of the object that was read; an adapter refuses to delete another one
+    only_if_empty: bool = False  # Delete only
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where one claim stands after planning."""
+
+    key: Key
+    origin: Origin | None = None  # how we came by the object, once we have it
+    identity: str = ""
+    owned: bool = False
+    diffs: tuple[Diff, ...] = ()  # all that differs, also what is blocked
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to do, in this order, and what was found about every owner."""
+
+    changes: tuple[Change, ...] = ()
+    standings: Mapping[Owner, tuple[Standing, ...]] = field(default_factory=dict)

@@ -1,0 +1,40 @@
+"""How far the readers of a topic are, as values. Knows no broker and no clock."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionProgress:
+    """One partition (or the whole stream, or queue) of one group: positions only ever grow while it lives."""
+
+    head: int  # last position written
+    delivered: int  # last position handed out for the first time
+    settled: int  # every position up to here is settled for good
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One group as the broker sees it at one moment."""
+
+    at: datetime  # when it was read
+    partitions: tuple[PartitionProgress, ...]
+    pending: int  # never delivered
+    in_flight: int  # delivered and not settled, delayed ones and stranded ones among them
+    redelivered: int = 0
+    waiting: int = 0  # requests for events that stand open: somebody is there
+    members: int | None = None  # where the broker knows
+    oldest_pending: datetime | None = None  # when the oldest never-delivered event was published
+    oldest_unsettled: datetime | None = None
+    checkpoint: str = ""  # a lost reader restarts here: repeats, never gaps
+    repeats_at_most: int = 0  # what restarting there would hand out again
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """What one dead-letter queue holds of one group."""
+
+    group: str  # "namespace/name" as its dead letters say
+    depth: int
+    oldest: datetime | None
+    reasons: tuple[tuple[str, int], ...]  # sorted by reason

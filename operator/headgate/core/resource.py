@@ -1,0 +1,129 @@
+"""Objects of a broker as values, field by field, and how they may change. Knows no particular broker."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any, ClassVar
+
+
+class FieldClass(StrEnum):
+    """How a setting of a broker object may change once the object exists."""
+
+    MUTABLE = "mutable"
+    GROW_ONLY = "grow_only"  # a smaller value is refused by the broker or loses data
+    ONE_WAY = "one_way"  # may be switched on, never off
+    FIXED = "fixed"  # only a new object can have another value
+    AT_CREATION = "at_creation"  # used when the object is made, never compared afterwards
+
+
+_CLASS = "headgate.class"
+_RESET = "headgate.reset"
+
+
+def setting(field_class: FieldClass = FieldClass.MUTABLE, *, reset: object = None) -> Any:  # noqa: ANN401  (stands for a field of any type, as dataclasses.field does)
+    """Declare a setting of a broker object.
+
+    None is "no opinion". `reset` is the broker's own default, to which a setting goes back when it was managed
+    before and left the declaration; None there means that the broker keeps what it has.
+    """
+    return field(default=None, metadata={_CLASS: field_class, _RESET: reset}, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """The name of one object in one broker: the broker's word for its kind, and its path below the cluster.
+
+    An object inside another is "parent/name", e.g. Key("consumer", "orders/billing").
+    """
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One broker object in the broker's own words; a subclass lists its settings with `setting`."""
+
+    key: Key
+    needs: tuple[Key, ...] = field(default=(), compare=False, kw_only=True)  # created after these, deleted before them
+
+    holds_data: ClassVar[bool] = True  # a vanished one is a loss that a person has to see
+
+    def field_class(self, name: str) -> FieldClass:
+        """How the setting may change; a subclass overrides it where that depends on the server's version."""
+        return settings_of(type(self))[name]
+
+    def may_change(self, name: str, before: object, after: object) -> bool:
+        """Whether the broker can go from one value to the other in place."""
+        match self.field_class(name):
+            case FieldClass.FIXED:
+                return False
+            case FieldClass.ONE_WAY:
+                return not before
+            case FieldClass.GROW_ONLY:
+                return isinstance(before, int) and isinstance(after, int) and after >= before
+            case _:
+                return True
+
+    def resumed_at(self, position: str) -> "Resource":
+        """The same object, made anew to continue after the given position; only positions of readers do that."""
+        del position
+        return self
+
+
+@cache
+def settings_of(kind: type[Resource]) -> Mapping[str, FieldClass]:
+    """Every setting of a kind of resource with its class, in declaration order."""
+    return {f.name: f.metadata[_CLASS] for f in fields(kind) if _CLASS in f.metadata}
+
+
+@cache
+def reset_value(kind: type[Resource], name: str) -> object:
+    """The broker's default of a setting; None where the broker keeps what it has."""
+    return next(f.metadata[_RESET] for f in fields(kind) if f.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """One setting that differs: what the broker has, what is declared."""
+
+    field: str
+    before: object
+    after: object
+
+
+def differences(desired: Resource, observed: Resource) -> Iterator[Diff]:
+    """Settings with an opinion that the broker does not meet; creation-time settings are never compared."""
+    for name in settings_of(type(desired)):
+        wanted = getattr(desired, name)
+        if wanted is None or desired.field_class(name) is FieldClass.AT_CREATION:
+            continue
+        found = getattr(observed, name)
+        if found != wanted:
+            yield Diff(name, found, wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What an object holds right now; None where the broker does not say."""
+
+    messages: int | None = None
+    bytes: int | None = None
+    head: int | None = None  # the last position written; moves with every message
+    oldest: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A broker object as it was read."""
+
+    resource: Resource
+    identity: str  # changes when an object of that name is deleted and made again
+    mark: str | None = None  # the owner's mark in the broker; None: none there
+    managed: frozenset[str] = frozenset()  # optional settings that the mark says were set by its owner
+    stats: Stats = Stats()

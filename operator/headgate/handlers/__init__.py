@@ -1,0 +1,1 @@
+"""The kopf shell: watches feed the world, nothing more. Holds no decision."""

@@ -1,0 +1,1 @@
+"""The few calls we make to the cluster. Knows nothing of brokers or decisions."""

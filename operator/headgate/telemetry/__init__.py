@@ -1,0 +1,1 @@
+"""Metrics, logs: each declared once. Knows what is measured, never how it is decided."""
