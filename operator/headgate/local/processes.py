@@ -37,34 +37,52 @@ class Process:
 
     @property
     def running(self) -> bool:
-        return self.popen.poll() is None
+        if self.popen.returncode is not None:
+            return False
+        look = os.WEXITED | os.WNOHANG | os.WNOWAIT  # leaves the exit code, and with it the id, to `wait`
+        return os.waitid(os.P_PID, self.popen.pid, look) is None
 
     def signal(self, number: signal.Signals) -> None:
         """Send to the whole group; one that is gone already is no error."""
-        if self.running:
+        if self.popen.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.popen.pid, number)
 
     async def wait(self, timeout: float | None = None) -> int:  # noqa: ASYNC109  (callers want TimeoutError here)
-        """The exit code, negative for a signal; woken by the kernel, nothing is polled."""
+        """The exit code, negative for a signal; what the program left of its group ends with it."""
         async with asyncio.timeout(timeout):
-            await _exit_of(self.popen.pid, self.popen)
+            await self._exit()
+        self.signal(
+            signal.SIGKILL
+        )  # before the exit code is taken: until then the id of the group is nobody else's
         return self.popen.wait()
 
     async def stop(self, grace: float = GRACE) -> int:
-        """Ask to end, wait, then end it and what is left of its group."""
+        """Ask to end, wait, then end it."""
         self.signal(signal.SIGTERM)
         try:
             return await self.wait(grace)
         except TimeoutError:
             return await self.kill()
-        finally:
-            _end_group(self.popen.pid)
 
     async def kill(self) -> int:
         """End it at once."""
         self.signal(signal.SIGKILL)
         return await self.wait()
+
+    async def _exit(self) -> None:
+        """Return once the program has ended; the kernel wakes us, nothing is polled."""
+        if not self.running:
+            return
+        ended = asyncio.Event()
+        handle = os.pidfd_open(self.popen.pid)
+        loop = asyncio.get_running_loop()
+        try:
+            loop.add_reader(handle, ended.set)
+            await ended.wait()
+        finally:
+            loop.remove_reader(handle)
+            os.close(handle)
 
     def tail(self, size: int = 2000) -> str:
         """The end of what it wrote, for an error message."""
@@ -97,25 +115,6 @@ def start(
     except OSError as error:
         raise LocalError("CannotStart", f"{name} cannot be started: {error}") from error
     return Process(name, popen, log)
-
-
-async def _exit_of(pid: int, popen: "subprocess.Popen[bytes]") -> None:
-    if popen.poll() is not None:
-        return
-    loop = asyncio.get_running_loop()
-    ended = asyncio.Event()
-    handle = os.pidfd_open(pid)  # a child that was not waited for keeps its id, so this is the right one
-    try:
-        loop.add_reader(handle, ended.set)
-        await ended.wait()
-    finally:
-        loop.remove_reader(handle)
-        os.close(handle)
-
-
-def _end_group(leader: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)
 
 
 def marked(mark: str) -> list[int]:
