@@ -1,0 +1,154 @@
+"""One pooled, authenticated way to the API server: requests out, JSON or a typed error back. Knows no kinds."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+from yarl import URL
+
+from headgate.kube.config import KubeConfig
+from headgate.kube.errors import Fenced, Unavailable, Unknown, error_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MERGE: Final = "application/merge-patch+json"
+JSON: Final = "application/json"
+CONNECTIONS: Final = 24
+DEADLINE: Final = 10.0  # seconds
+TOKEN_AGE: Final = 30.0  # seconds after which a mounted token is looked at again
+
+Meter = Callable[[str, int, float], None]
+"""Told of every finished request: verb, HTTP status (0 where none came), seconds."""
+
+
+def unmetered(verb: str, code: int, seconds: float) -> None:
+    """Count nothing."""
+    del verb, code, seconds
+
+
+class Identity:
+    """Says on every request who we are and whom we expect; a mounted token is read again as it ages."""
+
+    def __init__(self, config: KubeConfig) -> None:
+        self._file: Path | None = config.token_file
+        self._token = config.token
+        self._server_name = config.server_name or None
+        self._read_at = float("-inf")
+
+    async def __call__(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        token = self.token(asyncio.get_running_loop().time())
+        if token:
+            request.headers["Authorization"] = f"Bearer {token}"
+        request.server_hostname = self._server_name
+        response = await handler(request)
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            self._read_at = float("-inf")
+        return response
+
+    def token(self, now: float) -> str:
+        """The token as of now."""
+        if self._file is not None and now - self._read_at > TOKEN_AGE:
+            self._token = self._file.read_text().strip()
+            self._read_at = now
+        return self._token
+
+
+def open_session(
+    config: KubeConfig, *, limit: int, response_class: type[aiohttp.ClientResponse] = aiohttp.ClientResponse
+) -> aiohttp.ClientSession:
+    """A session that is signed in; `limit` connections at most, 0 for any number (watches hold theirs)."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=limit, ssl=config.tls(), keepalive_timeout=60),
+        middlewares=(Identity(config),),
+        headers={"User-Agent": "headgate"},
+        response_class=response_class,
+        read_bufsize=2**18,
+    )
+
+
+class Transport:
+    """Sends one request at a time per call, never twice, each within the deadline."""
+
+    def __init__(self, config: KubeConfig, *, meter: Meter = unmetered, deadline: float = DEADLINE) -> None:
+        self.config = config
+        self.may_write: Callable[[], bool] = lambda: True
+        self._meter = meter
+        self._timeout = aiohttp.ClientTimeout(total=deadline, sock_connect=min(deadline, 5.0))
+        self._session: aiohttp.ClientSession | None = None
+
+    async def aclose(self) -> None:
+        """Close the pool."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def get(self, path: str, *, accept: str = JSON, **query: str) -> dict[str, Any]:
+        """Read one path."""
+        return await self._send("GET", path, query=query, headers={"Accept": accept})
+
+    async def write(
+        self,
+        verb: str,
+        path: str,
+        body: object,
+        *,
+        content_type: str = JSON,
+        fenced: bool = True,
+        **query: str,
+    ) -> dict[str, Any]:
+        """Change something; refused here while another process may be the one that writes."""
+        if fenced and not self.may_write():
+            raise Fenced(f"{verb} {path} was not sent: the Lease is not held")
+        data = json.dumps(body, separators=(",", ":")).encode()
+        return await self._send(verb, path, data=data, query=query, headers={"Content-Type": content_type})
+
+    async def _send(
+        self,
+        verb: str,
+        path: str,
+        *,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        data: bytes | None = None,
+    ) -> dict[str, Any]:
+        if self._session is None:
+            self._session = open_session(self.config, limit=CONNECTIONS)
+        loop = asyncio.get_running_loop()
+        start, code = loop.time(), 0
+        url = URL(self.config.server + path, encoded=True).with_query(query)
+        try:
+            async with self._session.request(
+                verb, url, data=data, headers=headers, timeout=self._timeout
+            ) as response:
+                code = response.status
+                return _answer(verb, path, response, await response.read())
+        except aiohttp.ClientConnectorError as error:
+            raise Unavailable(
+                f"{verb} {path}: the API server cannot be reached ({error.os_error})"
+            ) from error
+        except TimeoutError as error:
+            raise Unknown(f"{verb} {path}: no answer within {self._timeout.total:g}s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise Unknown(f"{verb} {path}: the connection broke ({type(error).__name__})") from error
+        finally:
+            self._meter(verb, code, loop.time() - start)
+
+
+def _answer(verb: str, path: str, response: aiohttp.ClientResponse, raw: bytes) -> dict[str, Any]:
+    try:
+        body: dict[str, Any] = json.loads(raw)
+    except ValueError:
+        body = {}
+    if response.ok and body:
+        return body
+    said = body.get("message") or response.reason or "no explanation"
+    code = (
+        response.status if not response.ok else HTTPStatus.BAD_GATEWAY
+    )  # a body that is not JSON comes from something in between
+    raise error_of(code, f"{verb} {path}: {said}", response.headers.get("Retry-After"))
