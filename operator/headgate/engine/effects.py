@@ -1,0 +1,80 @@
+"""Carries out a plan in its order, as many changes at once as the order allows. Decides nothing."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from headgate.brokers.base import Broker, Refused, Unknown, Unreachable
+from headgate.core.changes import Action, Change
+from headgate.core.claims import Owner
+from headgate.core.outcomes import Finding, Outcome
+from headgate.core.resource import Key, Observed
+
+
+@dataclass(slots=True)
+class Effects:
+    """What came of a plan."""
+
+    observed: dict[Key, Observed | None] = field(default_factory=dict)  # None: gone
+    refused: dict[Owner, Finding] = field(default_factory=dict)
+    unknown: set[Owner] = field(default_factory=set)  # the answer was lost: read back, then decide
+    unreachable: Unreachable | None = None  # the broker went away; the rest was not tried
+    done: list[Change] = field(default_factory=list)
+
+
+def waves(changes: Iterable[Change]) -> list[list[Change]]:
+    """Groups of changes that may run side by side, each after all of the groups before it."""
+    result: list[list[Change]] = []
+    depth: dict[Key, int] = {}
+    last_kind = ""
+    for change in changes:
+        if change.action is Action.DELETE:
+            if change.key.kind != last_kind:
+                result.append([])
+            last_kind = change.key.kind
+            result[-1].append(change)
+            continue
+        needs = change.after.needs if change.after is not None else ()
+        depth[change.key] = 1 + max((depth.get(key, -1) for key in needs), default=-1)
+        while len(result) <= depth[change.key]:
+            result.append([])
+        result[depth[change.key]].append(change)
+    return result
+
+
+async def enforce(broker: Broker, changes: Iterable[Change], at_once: int) -> Effects:
+    """Apply changes; what fails for one owner stops nobody else, a broker that is away stops all."""
+    effects = Effects()
+    gate = asyncio.Semaphore(at_once)
+    for wave in waves(changes):
+        ready = [change for change in wave if change.owner not in effects.refused]
+        await asyncio.gather(*(_one(broker, change, effects, gate) for change in ready))
+        if effects.unreachable is not None:
+            break
+    return effects
+
+
+async def _one(broker: Broker, change: Change, effects: Effects, gate: asyncio.Semaphore) -> None:
+    async with gate:
+        if effects.unreachable is not None:
+            return
+        try:
+            effects.observed[change.key] = await broker.apply(change)
+            effects.done.append(change)
+        except Refused as error:
+            effects.refused[change.owner] = Finding(Outcome.REFUSED, error.reason, str(error))
+        except Unknown:
+            effects.unknown.add(change.owner)
+        except Unreachable as error:
+            effects.unreachable = error
+
+
+def after(observed: Mapping[Key, Observed], effects: Effects) -> dict[Key, Observed]:
+    """What is in the broker now, as far as we saw it ourselves."""
+    seen: dict[Key, Observed] = dict(observed)
+    for key, found in effects.observed.items():
+        if found is None:
+            seen.pop(key, None)
+        else:
+            seen[key] = found
+    return seen

@@ -1,0 +1,126 @@
+"""The connection to one EventBroker: credentials, facts, and how long it has been away. Decides nothing else."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from headgate.api import EventBrokerSpec
+from headgate.brokers.base import Broker, BrokerError, BrokerFacts, Credentials, Driver, Refused, Unreachable
+from headgate.brokers.registry import driver_of
+from headgate.core.estate import Declared
+from headgate.kube.errors import Forbidden, KubeError, NotFound
+from headgate.kube.values import Secret
+
+
+class Secrets(Protocol):
+    """Where credentials come from."""
+
+    async def get_secret(self, namespace: str, name: str) -> Secret:
+        """The content of one Secret by name."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why there is no connection, and since when."""
+
+    error: BrokerError
+    since: datetime
+
+
+class Link:
+    """One EventBroker's connection. Made again when its declaration or the content of its Secrets changes."""
+
+    def __init__(self, secrets: Secrets, clock: Callable[[], datetime]) -> None:
+        self._secrets = secrets
+        self._clock = clock
+        self._spec: EventBrokerSpec | None = None
+        self._credentials: Credentials | None = None
+        self.driver: Driver | None = None
+        self.broker: Broker | None = None
+        self.facts: BrokerFacts | None = None
+        self.trouble: Trouble | None = None
+
+    @property
+    def up(self) -> bool:
+        """Whether the broker answered when it was last asked."""
+        return self.trouble is None and self.facts is not None
+
+    async def refresh(self, declared: Declared[EventBrokerSpec], *, reread: bool) -> BrokerFacts:
+        """Connect where needed and ask the broker who it is. Raises Unreachable or Refused and remembers it.
+
+        `reread` looks whether the Secrets have changed; without it that is done only for a new declaration.
+        """
+        try:
+            await self._connect(declared, reread=reread or self.trouble is not None)
+            if self.broker is None:
+                raise Unreachable("Unreachable", "not connected")
+            self.facts = await self.broker.facts()
+        except BrokerError as error:
+            self.down(error)
+            raise
+        self.trouble = None
+        return self.facts
+
+    def down(self, error: BrokerError) -> None:
+        """Remember that the broker is away; the first time counts."""
+        since = self._clock() if self.trouble is None else self.trouble.since
+        self.trouble = Trouble(error, since)
+
+    async def aclose(self) -> None:
+        """Let go of the connection."""
+        if self.broker is not None:
+            await self.broker.aclose()
+        self.broker = None
+
+    async def _connect(self, declared: Declared[EventBrokerSpec], *, reread: bool) -> None:
+        credentials = self._credentials
+        if credentials is None or reread or self._spec != declared.spec:
+            credentials = await self._read_or_keep(declared)
+        if self.broker is not None and self._spec == declared.spec and credentials == self._credentials:
+            return
+        await self.aclose()
+        self.driver = driver_of(declared.spec)
+        self._spec, self._credentials = declared.spec, credentials
+        self.broker = self.driver.connect(declared.spec, credentials)
+
+    async def _read_or_keep(self, declared: Declared[EventBrokerSpec]) -> Credentials:
+        """The Secrets' content; while an EventBroker is going, the last one, as its Secret often goes first."""
+        try:
+            return await self._read(declared)
+        except Refused:
+            if declared.deleting and self._credentials is not None:
+                return self._credentials
+            raise
+
+    async def _read(self, declared: Declared[EventBrokerSpec]) -> Credentials:
+        connection = declared.spec.connection
+        tls = connection.tls
+        values = await self._secret(declared, "credentialsSecretRef", connection.credentials_secret_ref)
+        ca = await self._secret(declared, "tls.caSecretRef", tls and tls.ca_secret_ref)
+        client = await self._secret(declared, "tls.clientSecretRef", tls and tls.client_secret_ref)
+        return Credentials(values, _ca(ca), client)
+
+    async def _secret(self, declared: Declared[EventBrokerSpec], field: str, ref: object) -> Mapping[str, bytes]:
+        if ref is None:
+            return {}
+        name = str(getattr(ref, "name"))
+        try:
+            return (await self._secrets.get_secret(declared.ref.namespace, name)).data
+        except NotFound as error:
+            raise Refused(
+                "SecretNotFound",
+                f"spec.{field}: there is no Secret {name} in {declared.ref.namespace}; create it or correct the name",
+            ) from error
+        except Forbidden as error:
+            raise Refused(
+                "SecretForbidden",
+                f"spec.{field}: the operator may not read Secret {name} in {declared.ref.namespace}; grant it get on that Secret",
+            ) from error
+        except KubeError as error:
+            raise Unreachable("SecretUnreadable", f"spec.{field}: Secret {name} cannot be read now") from error
+
+
+def _ca(secret: Mapping[str, bytes]) -> bytes:
+    return secret.get("ca.crt") or secret.get("tls.crt") or b""

@@ -1,0 +1,78 @@
+"""Writes to our own custom resources: the finalizer and the status, each only when it differs. Decides nothing."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from headgate.core.estate import Ref
+from headgate.engine.world import FINALIZER, Entry, World
+from headgate.kube.client import KubeClient
+from headgate.kube.errors import NotFound
+
+
+class Writer:
+    """Every write to custom resources goes through here, so that the world hears the answer before the watch."""
+
+    def __init__(self, kube: KubeClient, world: World) -> None:
+        self._kube = kube
+        self._world = world
+
+    async def guard(self, entry: Entry, annotations: Mapping[str, str] | None = None) -> None:
+        """Put our finalizer on an object, before anything is done for it in the broker."""
+        if not entry.guarded:
+            await self._finalizers(entry, (*entry.finalizers, FINALIZER), annotations)
+
+    async def release(self, entry: Entry) -> None:
+        """Take our finalizer away: the object may go."""
+        if entry.guarded:
+            rest = tuple(name for name in entry.finalizers if name != FINALIZER)
+            await self._finalizers(entry, rest, None)
+
+    async def report(self, entry: Entry, status: Mapping[str, Any]) -> bool:
+        """Bring the status to the given value in one patch; False when it is there already."""
+        patch = merge_patch(entry.status, status)
+        if not patch:
+            return False
+        self._world.expect(entry.ref, status)
+        ref = entry.ref
+        try:
+            body = await self._kube.patch_status(ref.kind, ref.namespace, ref.name, uid=entry.uid, status=patch)
+        except NotFound:
+            self._world.gone(ref)
+            return False
+        self._world.absorb(ref, body)
+        return True
+
+    async def _finalizers(
+        self, entry: Entry, finalizers: tuple[str, ...], annotations: Mapping[str, str] | None
+    ) -> None:
+        ref: Ref = entry.ref
+        try:
+            body = await self._kube.patch_finalizers(
+                ref.kind,
+                ref.namespace,
+                ref.name,
+                uid=entry.uid,
+                resource_version=str(entry.version),
+                finalizers=finalizers,
+                annotations=annotations,
+            )
+        except NotFound:
+            self._world.gone(ref)
+            return
+        if "deletionTimestamp" in body["metadata"] and not body["metadata"].get("finalizers"):
+            self._world.gone(ref)
+        else:
+            self._world.absorb(ref, body)
+
+
+def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON merge patch (RFC 7386) from one object to another; empty when they are equal."""
+    patch: dict[str, Any] = dict.fromkeys(before.keys() - after.keys())
+    for key, wanted in after.items():
+        found = before.get(key)
+        if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+            if inner := merge_patch(found, wanted):
+                patch[key] = inner
+        elif found != wanted or key not in before:
+            patch[key] = wanted
+    return patch
