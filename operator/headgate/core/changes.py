@@ -41,7 +41,11 @@ class Standing:
     origin: Origin | None = None  # how we came by the object, once we have it
     identity: str = ""
     owned: bool = False
+    exists: bool = False
+    action: Action | None = None  # what is done, or would be if nothing stood in its way
     diffs: tuple[Diff, ...] = ()  # all that differs, also what is blocked
+    lost: str = ""  # the recorded identity of an object that is gone or was replaced, until somebody acknowledges it
+    checkpoint: str = ""  # the recorded position, as long as it means something
     findings: tuple[Finding, ...] = ()
 
 

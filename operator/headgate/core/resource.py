@@ -53,6 +53,7 @@ class Resource:
     needs: tuple[Key, ...] = field(default=(), compare=False, kw_only=True)  # created after these, deleted before them
 
     holds_data: ClassVar[bool] = True  # a vanished one is a loss that a person has to see
+    bears_mark: ClassVar[bool] = True  # the broker has room for its owner's mark
 
     def field_class(self, name: str) -> FieldClass:
         """How the setting may change; a subclass overrides it where that depends on the server's version."""
@@ -95,6 +96,7 @@ class Diff:
     field: str
     before: object
     after: object
+    reset: bool = False  # no longer declared: goes back to the broker's default and leaves the managed settings
 
 
 def differences(desired: Resource, observed: Resource) -> Iterator[Diff]:
@@ -125,5 +127,6 @@ class Observed:
     resource: Resource
     identity: str  # changes when an object of that name is deleted and made again
     mark: str | None = None  # the owner's mark in the broker; None: none there
+    adopted: bool = False  # the mark says that the object was there before its owner
     managed: frozenset[str] = frozenset()  # optional settings that the mark says were set by its owner
     stats: Stats = Stats()
