@@ -1,0 +1,89 @@
+"""The values that a decision about replicas is made of and results in. Knows no broker, no cluster and no clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from headgate.core.lag import Lag
+from headgate.core.rates import NO_RATES
+
+
+class Reason(StrEnum):
+    """Why a workload has the replicas that it should have."""
+
+    STEADY = "Steady"  # what it has is what it needs
+    IDLE = "Idle"  # nothing to do and no replicas
+    WORK_WAITING = "WorkWaiting"  # from zero
+    WOULD_MISS_FRESHNESS = "WouldMissFreshness"  # the newest waiting event would wait longer than promised
+    WOULD_DRAIN_TOO_SLOWLY = "WouldDrainTooSlowly"  # the promise holds, but the backlog would stay too long
+    LESS_NEEDED = "LessNeeded"  # fewer were enough for a while
+    IDLE_LONG_ENOUGH = "IdleLongEnough"  # to zero
+    PROBING = "Probing"  # the rate is unknown and nothing waits: one less shows more
+    BELOW_MINIMUM = "BelowMinimum"
+    ABOVE_MAXIMUM = "AboveMaximum"
+    AT_MAXIMUM = "AtMaximum"  # more would be needed than is allowed
+    CONCURRENCY_LIMIT = "ConcurrencyLimit"  # more could not handle more at the same time
+    RATE_UNKNOWN = "RateUnknown"  # work waits, and how fast it gets done is still being learned
+    RETRY_SATURATED = "RetrySaturated"  # events waiting for a retry take the places of new ones
+    WORKERS_STALLED = "WorkersStalled"  # work waits, and nothing at all gets done
+    METRICS_STALE = "MetricsStale"
+    METRICS_LOST = "MetricsLost"
+    METRICS_LOST_FLOOR = "MetricsLostFloor"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is declared about a workload, with defaults filled in."""
+
+    minimum: int
+    maximum: int
+    idle_after: timedelta
+    floor: int | None = None  # after losing the metrics for a while; None: hold
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One group that a workload serves."""
+
+    name: str
+    lag: Lag
+    promise: timedelta  # until the first attempt
+    drain_within: timedelta
+    patience: timedelta  # the longest that a healthy event stays in flight
+    capacity: float | None = None  # declared events per second and replica
+    per_replica: int | None = None  # events one replica handles at the same time
+    total: int | None = None  # events in flight at the same time, over all replicas
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything a decision looks at, as of one moment."""
+
+    now: datetime
+    current: int  # replicas asked for
+    running: int  # replicas that exist
+    loads: tuple[Load, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How many replicas there should be, and why; the sentence is as old as the reason or the number."""
+
+    desired: int
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What one decision hands to the next; an empty one is how everything starts."""
+
+    rates: Mapping[str, float] = field(default_factory=lambda: NO_RATES)  # by name of the load
+    current: int | None = None
+    steady_since: datetime | None = None  # as many replicas as now
+    watched_since: datetime | None = None  # seen without a gap
+    blind_since: datetime | None = None
+    calm_since: datetime | None = None  # nothing pending
+    needs: tuple[tuple[datetime, int], ...] = ()  # lately, falling: only what no later one exceeds
+    decision: Decision | None = None
