@@ -54,7 +54,7 @@ class History:
     samples: tuple[Sample, ...] = ()
     last: Progress | None = None
     received: datetime | None = None
-    empty_since: datetime | None = None  # nothing pending, nothing in flight
+    empty_since: datetime | None = None  # nothing pending, nothing in flight, nothing that came and went
     stuck_since: datetime | None = None  # in flight, nobody asks for more and nothing moves
     pressed_since: datetime | None = None  # something pending at every look
     working_since: datetime | None = None  # events get finished
@@ -121,7 +121,7 @@ def seen(history: History, progress: Progress, now: datetime) -> History:
         samples=_trimmed((*before, sample)),
         last=progress,
         received=now,
-        empty_since=(history.empty_since or now) if _empty(progress) else None,
+        empty_since=_empty_since(history, sample, now) if _empty(progress) else None,
         stuck_since=(history.stuck_since or now) if _stuck(last, progress) else None,
         pressed_since=(history.pressed_since or now) if progress.pending else None,
         working_since=history.working_since if working else (now if finished else None),
@@ -244,6 +244,12 @@ def _trimmed(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
 
 def _empty(progress: Progress) -> bool:
     return progress.pending == 0 and progress.in_flight == 0
+
+
+def _empty_since(history: History, sample: Sample, now: datetime) -> datetime:
+    """What came and went between two looks was work all the same."""
+    quiet = sample.arrived == history.samples[-1].arrived and sample.handed == history.samples[-1].handed
+    return history.empty_since if quiet and history.empty_since is not None else now
 
 
 def _abandoned(progress: Progress) -> bool:

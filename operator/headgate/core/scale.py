@@ -272,9 +272,12 @@ def _down(case: _Case) -> Decision | None:
     since = case.state.watched_since
     if since is None or case.seen.now - since < case.window:
         return None
+    steady = case.state.steady_since or case.seen.now
     desired = max(1, case.rule.minimum, *(need for _, need in case.state.needs))
     if desired >= case.base:
         return _probe(case)
+    if case.seen.now - steady < case.window / 2:
+        return None  # one step down in a while, not one at every look
     said = f"{_traffic(case)}; {_plenty(desired)} have been enough for {_time(case.window)}"
     return Decision(desired, Reason.LESS_NEEDED, said)
 
