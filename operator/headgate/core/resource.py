@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
 from typing import Any, ClassVar
 
 
@@ -50,7 +49,9 @@ class Resource:
     """One broker object in the broker's own words; a subclass lists its settings with `setting`."""
 
     key: Key
-    needs: tuple[Key, ...] = field(default=(), compare=False, kw_only=True)  # created after these, deleted before them
+    needs: tuple[Key, ...] = field(
+        default=(), compare=False, kw_only=True
+    )  # created after these, deleted before them
 
     holds_data: ClassVar[bool] = True  # a vanished one is a loss that a person has to see
     bears_mark: ClassVar[bool] = True  # the broker has room for its owner's mark
@@ -77,16 +78,26 @@ class Resource:
         return self
 
 
-@cache
+_CLASSES: dict[
+    type[Resource], Mapping[str, FieldClass]
+] = {}  # functools.cache takes no classes under mypy --strict
+_RESETS: dict[type[Resource], Mapping[str, object]] = {}
+
+
 def settings_of(kind: type[Resource]) -> Mapping[str, FieldClass]:
     """Every setting of a kind of resource with its class, in declaration order."""
-    return {f.name: f.metadata[_CLASS] for f in fields(kind) if _CLASS in f.metadata}
+    known = _CLASSES.get(kind)
+    if known is None:
+        known = _CLASSES[kind] = {f.name: f.metadata[_CLASS] for f in fields(kind) if _CLASS in f.metadata}
+    return known
 
 
-@cache
 def reset_value(kind: type[Resource], name: str) -> object:
     """The broker's default of a setting; None where the broker keeps what it has."""
-    return next(f.metadata[_RESET] for f in fields(kind) if f.name == name)
+    known = _RESETS.get(kind)
+    if known is None:
+        known = _RESETS[kind] = {f.name: f.metadata[_RESET] for f in fields(kind) if _CLASS in f.metadata}
+    return known[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +107,9 @@ class Diff:
     field: str
     before: object
     after: object
-    reset: bool = False  # no longer declared: goes back to the broker's default and leaves the managed settings
+    reset: bool = (
+        False  # no longer declared: goes back to the broker's default and leaves the managed settings
+    )
 
 
 def differences(desired: Resource, observed: Resource) -> Iterator[Diff]:
