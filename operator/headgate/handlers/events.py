@@ -1,0 +1,72 @@
+"""From watch events to the engine's inbox; nothing is decided here. Knows neither brokers nor what events mean."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import kopf
+
+from headgate.api import KINDS
+from headgate.kube import paths
+from headgate.telemetry.metrics import Metrics
+
+KIND_NAMES = tuple(kind.kind for kind in KINDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where the operator looks: everywhere, or in some namespaces."""
+
+    namespaces: tuple[str, ...] = ()  # empty: everywhere
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether namespaces themselves may be watched, and with them their labels."""
+        return not self.namespaces
+
+    @property
+    def parts(self) -> tuple[str | None, ...]:
+        """One entry per list and watch of a kind; None stands for all namespaces at once."""
+        return self.namespaces or (None,)
+
+
+class Inbox(Protocol):
+    """What the engine is told. Every method is quick and may be told the same thing twice."""
+
+    def see(self, kind: str, event: str | None, body: Mapping[str, Any]) -> None:
+        """An object of ours as it is now; DELETED: as it was. None is how a list reports."""
+        ...
+
+    def see_namespace(self, event: str | None, body: Mapping[str, Any]) -> None:
+        """A namespace as it is now."""
+        ...
+
+    def known(self, kind: str) -> Mapping[str, tuple[str, str]]:
+        """The objects of a kind that the engine believes to exist: uid to (namespace, name)."""
+        ...
+
+    def listed(self) -> None:
+        """Everything that exists was told once: what is not known now is not there."""
+        ...
+
+
+def watch(registry: kopf.OperatorRegistry, scope: Scope, inbox: Inbox, metrics: Metrics) -> None:
+    """Have kopf watch every kind of ours, and the namespaces where that is allowed."""
+    group, version = paths.GROUP, paths.API.rpartition("/")[2]
+    for kind, plural in paths.PLURALS.items():
+        _watch_kind(registry, (group, version, plural), kind, inbox, metrics)
+    if scope.everywhere:
+
+        @kopf.on.event("", "v1", "namespaces", registry=registry, id="namespace")
+        async def _(event: kopf.RawEvent, **_: object) -> None:
+            metrics.events_seen.labels("Namespace", event["type"] or "LISTED").inc()
+            inbox.see_namespace(event["type"], event["object"])
+
+
+def _watch_kind(
+    registry: kopf.OperatorRegistry, where: tuple[str, str, str], kind: str, inbox: Inbox, metrics: Metrics
+) -> None:
+    @kopf.on.event(*where, registry=registry, id=kind)
+    async def _(event: kopf.RawEvent, **_: object) -> None:
+        metrics.events_seen.labels(kind, event["type"] or "LISTED").inc()
+        inbox.see(kind, event["type"], event["object"])

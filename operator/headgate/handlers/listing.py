@@ -1,0 +1,106 @@
+"""What the watches cannot say: that a list is complete, and that something went unseen. Knows no kopf and no broker.
+
+A first list of everything comes before the watches open, so that the engine's first pass sees the whole estate.
+Whenever a watch had to start over from a fresh list, what was deleted in between is not in it and never told; then
+names are compared once. At rest neither happens.
+"""
+
+import asyncio
+import logging
+
+from headgate.handlers.events import KIND_NAMES, Inbox, Scope
+from headgate.kube import paths
+from headgate.kube.client import KubeClient
+from headgate.kube.errors import Forbidden, KubeError, NotFound, Unavailable
+from headgate.kube.values import Listing
+
+log = logging.getLogger(__name__)
+
+RETRY = 1.0  # seconds between attempts to get the first list
+SETTLE = 10.0  # seconds between the opening of a watch and the comparison
+
+
+class SetupError(Exception):
+    """Nothing can work until somebody installs or permits something; the text says what."""
+
+
+async def tell_everything(kube: KubeClient, scope: Scope, inbox: Inbox) -> int:
+    """Tell the engine of all that exists; returns how many objects that are."""
+    lists, namespaces = await _patiently(kube, scope)
+    for body in namespaces.items if namespaces else ():
+        inbox.see_namespace(None, body)
+    for kind, listing in lists:
+        for body in listing.items:
+            inbox.see(kind, None, body)
+    inbox.listed()
+    return sum(len(listing.items) for _, listing in lists)
+
+
+async def _patiently(kube: KubeClient, scope: Scope) -> tuple[list[tuple[str, Listing]], Listing | None]:
+    while True:
+        try:
+            return await _list_all(kube, scope), await kube.list_namespaces() if scope.everywhere else None
+        except Unavailable as error:
+            log.warning("the first list failed and is repeated: %s", error, extra={"reason": error.reason})
+            await asyncio.sleep(error.retry_after or RETRY)
+        except Forbidden as error:
+            raise SetupError(f"the operator lacks a permission: {error}") from error
+
+
+async def _list_all(kube: KubeClient, scope: Scope) -> list[tuple[str, Listing]]:
+    wanted = [(kind, part) for kind in KIND_NAMES for part in scope.parts]
+    try:
+        lists = await asyncio.gather(*(kube.list(kind, part) for kind, part in wanted))
+    except NotFound as error:
+        raise SetupError(
+            "the custom resource definitions are not installed: headgate crds | kubectl apply --server-side -f -"
+        ) from error
+    return [(kind, listing) for (kind, _), listing in zip(wanted, lists, strict=True)]
+
+
+def streams(scope: Scope) -> dict[str, tuple[str, str | None]]:
+    """Every watched collection of ours: its path, to its kind and namespace."""
+    return {paths.of_kind(kind, part): (kind, part) for kind in KIND_NAMES for part in scope.parts}
+
+
+class Comparison:
+    """Finds what vanished unseen, once after each time that a watch started over."""
+
+    def __init__(self, kube: KubeClient, scope: Scope, inbox: Inbox, *, settle: float = SETTLE) -> None:
+        self._kube = kube
+        self._inbox = inbox
+        self._streams = streams(scope)
+        self._settle = settle
+        self._due: asyncio.Queue[str] = asyncio.Queue()
+
+    def opened(self, stream: str) -> None:
+        """A watch has been opened after a list."""
+        if stream in self._streams:
+            self._due.put_nowait(stream)
+
+    async def run(self) -> None:
+        """Compare whatever is due, for ever."""
+        while True:
+            due = {await self._due.get()}
+            await asyncio.sleep(self._settle)
+            while not self._due.empty():
+                due.add(self._due.get_nowait())
+            for stream in sorted(due):
+                await self._compare(stream)
+
+    async def _compare(self, stream: str) -> None:
+        kind, part = self._streams[stream]
+        known = dict(self._inbox.known(kind))  # before the list: what is new since then is not missing
+        try:
+            listing = await self._kube.list(kind, part, metadata_only=True)
+        except KubeError as error:
+            log.warning("%s could not be compared: %s", kind, error, extra={"reason": error.reason})
+            asyncio.get_running_loop().call_later(self._settle, self.opened, stream)
+            return
+        present = {item["metadata"]["uid"] for item in listing.items}
+        for uid, (namespace, name) in known.items():
+            if uid not in present and part in {None, namespace}:
+                log.info("%s %s/%s went away unseen", kind, namespace, name)
+                self._inbox.see(
+                    kind, "DELETED", {"metadata": {"namespace": namespace, "name": name, "uid": uid}}
+                )
