@@ -1,6 +1,5 @@
 """The few calls to an API server that the local cluster itself makes. Knows paths and JSON, no kinds."""
 
-import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
@@ -111,15 +110,3 @@ async def _raise_for(response: aiohttp.ClientResponse) -> None:
     except (ValueError, AttributeError):
         reason, message = str(response.reason), text[:500]
     raise ApiError(response.status, reason, f"{response.method} {response.url.path}: {message}")
-
-
-async def until_ready(client: Client, deadline: float) -> None:
-    """Wait until the API server answers that it is ready; TimeoutError after `deadline` seconds."""
-    async with asyncio.timeout(deadline):
-        while True:
-            try:
-                await client.get_text("/readyz")
-            except (aiohttp.ClientError, ApiError, ConnectionError):
-                await asyncio.sleep(0.05)
-            else:
-                return

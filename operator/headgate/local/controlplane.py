@@ -9,12 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import aiohttp
+
 from headgate.local import audit, kubeconfig, pki
 from headgate.local.binaries import Binaries
-from headgate.local.client import Client, until_ready
+from headgate.local.client import ApiError, Client
 from headgate.local.errors import LocalError
 from headgate.local.ports import free_port
-from headgate.local.processes import Process, start
+from headgate.local.processes import Process
+from headgate.local.run import Run
+from headgate.local.waiting import until
 
 CONTROLLERS = (
     "deployment-controller",
@@ -35,7 +39,6 @@ START_LIMIT = 90.0  # seconds; two of them on two busy cores take ten
 class ControlPlane:
     """A running control plane; `access` is its administrator."""
 
-    directory: Path
     binaries: Binaries
     access: kubeconfig.Access
     kubeconfig: Path
@@ -47,42 +50,42 @@ class ControlPlane:
         await asyncio.gather(*(process.stop(grace=1.0) for process in reversed(self.processes)))
 
 
-async def start_control_plane(directory: Path, binaries: Binaries, mark: str) -> ControlPlane:
+async def start_control_plane(run: Run, binaries: Binaries) -> ControlPlane:
     """Start etcd, API server and controllers; returns when the API server is ready."""
-    files = _Files(directory)
+    files = _Files(run.state / "control-plane", run.logs / "audit.log")
     token = secrets.token_urlsafe(24)
     files.write(token)
     access = kubeconfig.Access(f"https://127.0.0.1:{free_port()}", files.authority.certificate, token)
     access.write(files.kubeconfig)
-    plane = ControlPlane(directory, binaries, access, files.kubeconfig, files.audit_log)
+    plane = ControlPlane(binaries, access, files.kubeconfig, files.audit_log)
     try:
-        await _start_processes(plane, files, mark)
+        await _start_processes(plane, files, run)
     except BaseException:
         await plane.stop()
         raise
     return plane
 
 
-async def _start_processes(plane: ControlPlane, files: "_Files", mark: str) -> None:
-    def run(name: str, program: Path, flags: Sequence[str]) -> Process:
-        process = start(
-            name, [program, *flags], log=plane.directory / f"{name}.log", mark=mark, cwd=plane.directory
-        )
+async def _start_processes(plane: ControlPlane, files: "_Files", run: Run) -> None:
+    def begin(name: str, program: Path, flags: Sequence[str]) -> Process:
+        process = run.start(name, [program, *flags], cwd=files.directory)
         plane.processes.append(process)
         return process
 
     store, peer = (f"http://127.0.0.1:{free_port()}" for _ in range(2))
-    etcd = run("etcd", plane.binaries.etcd, _etcd_flags(store, peer))
+    etcd = begin("etcd", plane.binaries.etcd, _etcd_flags(store, peer))
     port = plane.access.url.rpartition(":")[2]
-    server = run("kube-apiserver", plane.binaries.kube_apiserver, _server_flags(files, port, store))
+    server = begin("kube-apiserver", plane.binaries.kube_apiserver, _server_flags(files, port, store))
     await _until_ready(plane, etcd, server)
-    run("kube-controller-manager", plane.binaries.kube_controller_manager, _controller_flags(files))
+    begin("kube-controller-manager", plane.binaries.kube_controller_manager, _controller_flags(files))
 
 
 async def _until_ready(plane: ControlPlane, *needed: Process) -> None:
     """Wait for the API server; a process that ends meanwhile ends the waiting, with the end of what it wrote."""
     async with Client(plane.access) as client:
-        ready = asyncio.ensure_future(until_ready(client, START_LIMIT))
+        ready = asyncio.ensure_future(
+            until("the API server is ready", lambda: _is_ready(client), limit=START_LIMIT)
+        )
         ends = {asyncio.ensure_future(process.wait()): process for process in needed}
         try:
             done, _ = await asyncio.wait({ready, *ends}, return_when=asyncio.FIRST_COMPLETED)
@@ -92,21 +95,25 @@ async def _until_ready(plane: ControlPlane, *needed: Process) -> None:
     for task, process in ends.items():
         if task in done:
             raise LocalError("ControlPlaneFailed", f"{process.name} ended while starting:\n{process.tail()}")
-    if ready.exception():
-        raise LocalError(
-            "ControlPlaneFailed",
-            f"the API server is not ready after {START_LIMIT:.0f} s:\n{needed[-1].tail()}",
-        )
+    ready.result()
+
+
+async def _is_ready(client: Client) -> bool:
+    try:
+        await client.get_text("/readyz")
+    except (aiohttp.ClientError, ApiError, OSError):
+        return False
+    return True
 
 
 class _Files:
     """What the processes find on disk."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, audit_log: Path) -> None:
         self.directory = directory
         self.authority = pki.Authority()
         self.kubeconfig = directory / "admin.kubeconfig"
-        self.audit_log = directory / "audit.log"
+        self.audit_log = audit_log
         self.audit_policy = directory / "audit-policy.yaml"
         self.tokens = directory / "tokens.csv"
         self.ca = directory / "ca.crt"
@@ -129,6 +136,7 @@ class _Files:
             path.write_bytes(content)
         self.signing_public.write_bytes(public)
         self.audit_policy.write_text(audit.POLICY)
+        self.audit_log.parent.mkdir(parents=True, exist_ok=True)
         self.audit_log.touch()
 
 
