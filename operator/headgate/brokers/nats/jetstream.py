@@ -1,0 +1,133 @@
+"""JetStream's own API: JSON questions and answers, every error code as a typed refusal. Knows nothing of what is declared."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from headgate.brokers.base import BrokerError, Refused, Unreachable
+from headgate.brokers.nats.link import Link
+from headgate.brokers.pace import Pace
+
+Json = Mapping[str, Any]
+
+NO_STREAM: Final = 10059
+NO_CONSUMER: Final = 10014
+NO_MESSAGE: Final = 10037
+STREAM_EXISTS: Final = 10058
+CONSUMER_EXISTS: Final = 10148
+CONSUMER_GONE: Final = 10149
+NAME_USED: Final = 10013
+SUBJECTS_OVERLAP: Final = 10065
+ABSENT: Final = frozenset({NO_STREAM, NO_CONSUMER, CONSUMER_GONE})
+
+# May pass by itself: elections, moves, restarts.
+_PASSING: Final = {
+    10004: "IncompleteResults",
+    10007: "NoLeader",
+    10008: "NoLeader",
+    10009: "NoLeader",
+    10075: "NoLeader",
+    10118: "StreamOffline",
+    10119: "ConsumerOffline",
+    10124: "MoveInProgress",
+    10167: "TooManyRequests",
+    10194: "StreamOffline",
+    10195: "ConsumerOffline",
+    10202: "MoveInProgress",
+    10226: "MoveInProgress",
+}
+# Somebody has to change something; each reason is shown to people.
+_REASONS: Final = {
+    10002: "LimitReached",
+    10005: "NoSuitablePeers",
+    10023: "InsufficientResources",
+    10025: "UnsupportedByServer",
+    10026: "LimitReached",
+    10027: "LimitReached",
+    10028: "InsufficientResources",
+    10035: "JetStreamNotEnabled",
+    10036: "UnsupportedByServer",
+    10039: "JetStreamNotEnabled",
+    10047: "InsufficientResources",
+    10055: "ImmutableSetting",
+    10074: "ReplicasNotPossible",
+    10076: "JetStreamNotEnabled",
+    10113: "MaxBytesRequired",
+    10120: "LimitReached",
+    10122: "LimitReached",
+    10185: "UnsupportedByServer",
+    NO_STREAM: "NotFound",
+    NO_CONSUMER: "NotFound",
+    NO_MESSAGE: "NotFound",
+    CONSUMER_GONE: "NotFound",
+    STREAM_EXISTS: "AlreadyExists",
+    CONSUMER_EXISTS: "AlreadyExists",
+    NAME_USED: "AlreadyExists",
+    SUBJECTS_OVERLAP: "SubjectsOverlap",
+}
+_SERVER_TROUBLE: Final = 503
+
+
+class Rejected(Refused):
+    """An error code of JetStream."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(_REASONS.get(code, "InvalidSetting"), f"{text} ({code})")
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """One message of a stream, without its payload."""
+
+    subject: str
+    sequence: int
+    time: str
+
+
+class JetStream:
+    """The API of one account's JetStream, in its domain."""
+
+    def __init__(self, link: Link, domain: str | None, timeout: float) -> None:
+        self.link = link
+        self._prefix = f"$JS.{domain}.API" if domain else "$JS.API"
+        self._timeout = timeout
+
+    async def call(self, lane: Pace, verb: str, body: Json | None = None) -> Json:
+        """One question; the answer without its error, which is raised."""
+        payload = json.dumps(body, separators=(",", ":")).encode() if body is not None else b""
+        async with lane.slot():
+            msg = await self.link.request(f"{self._prefix}.{verb}", payload, self._timeout)
+        answer: Json = json.loads(msg.data)
+        if error := answer.get("error"):
+            raise self._error(error)
+        return answer
+
+    async def find(self, lane: Pace, verb: str, body: Json | None = None) -> Json | None:
+        """The answer; None where the object of the question does not exist."""
+        try:
+            return await self.call(lane, verb, body)
+        except Rejected as error:
+            if error.code in ABSENT:
+                return None
+            raise
+
+    async def first_at(self, lane: Pace, stream: str, sequence: int, subjects: str) -> StoredMessage | None:
+        """The first message from a position on whose subject matches."""
+        try:
+            body = {"seq": sequence, "next_by_subj": subjects}
+            message = (await self.call(lane, f"STREAM.MSG.GET.{stream}", body))["message"]
+        except Rejected as error:
+            if error.code == NO_MESSAGE:
+                return None
+            raise
+        return StoredMessage(message["subject"], int(message["seq"]), message["time"])
+
+    def _error(self, error: Json) -> BrokerError:
+        code, text = int(error.get("err_code", 0)), self.link.scrub(str(error.get("description", "")))
+        if code in _PASSING:
+            return Unreachable(_PASSING[code], f"{text} ({code})")
+        if code not in _REASONS and int(error.get("code", 0)) == _SERVER_TROUBLE:
+            return Unreachable("TemporarilyUnavailable", f"{text} ({code})")
+        return Rejected(code, text)

@@ -1,0 +1,125 @@
+"""Reads streams and consumers in as few requests as it takes. Changes nothing in the broker."""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from headgate.brokers.nats.documents import (
+    Json,
+    load_consumer,
+    load_stream,
+    managed_of,
+    mark_of,
+)
+from headgate.brokers.nats.resources import CONSUMER, STREAM, consumer_key, split, stream_key
+from headgate.brokers.nats.times import moment
+from headgate.brokers.nats.jetstream import JetStream
+from headgate.brokers.pace import Pace
+from headgate.core.resource import Key, Observed, Stats
+
+FEW: Final = 8  # up to here one question per object is cheaper than a list of all
+PAGE: Final = 256  # what the server puts on one page
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """How objects of one kind are listed and asked for one by one."""
+
+    names: frozenset[str]
+    list_verb: str
+    info_verb: str
+    entries: str  # the field of the answer with the objects
+
+
+class Reader:
+    """Raw infos by name; the caller chooses whose budget they are read from."""
+
+    def __init__(self, js: JetStream) -> None:
+        self._js = js
+
+    async def streams(self, lane: Pace, names: Iterable[str]) -> Mapping[str, Json]:
+        """Infos of the streams that exist."""
+        listing = _Listing(frozenset(names), "STREAM.LIST", "STREAM.INFO", "streams")
+        return await self._read(lane, listing)
+
+    async def consumers(self, lane: Pace, keys: Collection[Key]) -> Mapping[Key, Json]:
+        """Infos of the consumers that exist, one list per stream of which several are asked."""
+        durables: dict[str, set[str]] = {}
+        for key in keys:
+            stream, durable = split(key)
+            durables.setdefault(stream, set()).add(durable)
+        found = await asyncio.gather(*(self._of_stream(lane, stream, names) for stream, names in durables.items()))
+        return {key: info for part in found for key, info in part.items()}
+
+    async def _of_stream(self, lane: Pace, stream: str, names: set[str]) -> Mapping[Key, Json]:
+        verbs = (f"CONSUMER.LIST.{stream}", f"CONSUMER.INFO.{stream}")
+        infos = await self._read(lane, _Listing(frozenset(names), *verbs, "consumers"))
+        return {consumer_key(stream, durable): info for durable, info in infos.items()}
+
+    async def _read(self, lane: Pace, listing: _Listing) -> Mapping[str, Json]:
+        few = 1 if listing.entries == "consumers" else FEW
+        if len(listing.names) <= few:
+            return await self._each(lane, listing, listing.names)
+        found, certain = await self._listed(lane, listing)
+        missing = listing.names - found.keys()
+        if certain or not missing:
+            return found
+        return {**found, **await self._each(lane, listing, missing)}
+
+    async def _each(self, lane: Pace, listing: _Listing, names: Collection[str]) -> Mapping[str, Json]:
+        async def one(name: str) -> tuple[str, Json | None]:
+            return name, await self._js.find(lane, f"{listing.info_verb}.{name}")
+
+        return {name: info for name, info in await asyncio.gather(*map(one, names)) if info is not None}
+
+    async def _listed(self, lane: Pace, listing: _Listing) -> tuple[dict[str, Json], bool]:
+        """What the pages hold, and whether a name that is on none of them can be taken for absent.
+
+        Pages overlap by one entry: when it is not the same one any more, something before it came or went and an
+        object may have slipped between two pages. In a cluster a server that did not answer in time is missing.
+        """
+        found: dict[str, Json] = {}
+        offset, last, certain = 0, "", "cluster" not in self._js.link.server
+        while True:
+            page = await self._js.find(lane, listing.list_verb, {"offset": offset})
+            entries = (page or {}).get(listing.entries) or ()
+            names = [_name(entry) for entry in entries]
+            certain = certain and (not last or names[:1] == [last])
+            found.update((name, info) for name, info in zip(names, entries, strict=True) if name in listing.names)
+            end = offset + len(names)
+            left = int((page or {}).get("total", 0)) - end
+            if left <= 0 or len(names) < 2 or found.keys() >= listing.names:  # noqa: PLR2004  (one entry is the overlap)
+                return found, certain
+            if left > PAGE * len(listing.names - found.keys()):
+                return found, False  # asking for the rest by name is cheaper
+            offset, last = end - 1, names[-1]
+
+
+def _name(info: Json) -> str:
+    return str(info["name"] if "stream_name" in info else info["config"]["name"])
+
+
+def observed(key: Key, info: Json) -> Observed:
+    """An info of the server as a value."""
+    config = info["config"]
+    load = load_stream if key.kind == STREAM else load_consumer
+    return Observed(load(key, config), info["created"], mark_of(config), managed_of(config), _stats(info))
+
+
+def _stats(info: Json) -> Stats:
+    state = info.get("state")
+    if state is None:
+        return Stats()
+    messages = int(state["messages"])
+    oldest = moment(state["first_ts"]) if messages else None
+    return Stats(messages, int(state["bytes"]), int(state["last_seq"]), oldest)
+
+
+async def observe(reader: Reader, lane: Pace, keys: Collection[Key]) -> Mapping[Key, Observed]:
+    """Streams and consumers side by side; absent ones are left out."""
+    streams = [key.name for key in keys if key.kind == STREAM]
+    consumers = [key for key in keys if key.kind == CONSUMER]
+    by_name, by_key = await asyncio.gather(reader.streams(lane, streams), reader.consumers(lane, consumers))
+    found = {stream_key(name): observed(stream_key(name), info) for name, info in by_name.items()}
+    return found | {key: observed(key, info) for key, info in by_key.items()}
