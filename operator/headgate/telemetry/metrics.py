@@ -139,6 +139,18 @@ class Metrics:
         self.mover_failures = self._counter(
             "headgate_mover_failures_total", "Captures put off and tried again, by reason", ("reason",)
         )
+        self.mover_dropped = self._counter(
+            "headgate_mover_dropped_total", "Advisories that lead to no dead letter, by reason", ("reason",)
+        )
+        self.mover_missed = self._counter(
+            "headgate_mover_missed_total", "Advisories lost before a mover read them, at most"
+        )
+        self.mover_called_in = self._counter(
+            "headgate_mover_called_in_total", "Readers asked to give up stranded events"
+        )
+        self.mover_in_flight = self._gauge(
+            "headgate_mover_in_flight_events", "Advisories being worked on right now", BROKER
+        )
         self.mover_lag = self._gauge(
             "headgate_mover_pending_events", "Advisories waiting to be handled", BROKER
         )

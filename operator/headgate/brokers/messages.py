@@ -1,0 +1,104 @@
+"""The seam through which the mover and triage touch events in a broker. Knows no vendor library and nothing of Kubernetes.
+
+Errors are those of `headgate.brokers.base`. Methods that take many items answer item by item, so that one event in
+trouble never holds up the others.
+"""
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from headgate.core.letters import Entry, Event, Letter
+from headgate.core.moves import Incarnation, Notice
+
+
+class Absent(StrEnum):
+    """Why an event could not be read."""
+
+    GONE = "Gone"  # it is not there, and never will be again
+    UNKNOWN = "Unknown"  # no answer: ask again
+
+
+class Kept(StrEnum):
+    """What became of a dead letter that was to be kept; the words are metric labels."""
+
+    STORED = "Stored"
+    PRESENT = "Present"  # the event's dead letter was there already: a worker's, or ours from before
+    TOO_LARGE = "TooLarge"
+    FULL = "DeadLetterQueueFull"
+    MISSING = "DeadLetterQueueMissing"
+    UNKNOWN = "Unknown"  # no answer: it may be there
+    REFUSED = "Refused"  # the broker said no for another reason
+
+
+class Messages(Protocol):
+    """One broker cluster as a mover sees it. Every method is safe to repeat and has a deadline."""
+
+    async def open(self) -> None:
+        """Connect, and make the shared position from which movers read notices where it is missing."""
+        ...
+
+    async def notices(self, limit: int, wait: timedelta) -> Sequence[Notice]:
+        """Up to `limit` notices; waits up to `wait` for the first. Unsettled ones come again, to any mover."""
+        ...
+
+    async def fetch(self, wanted: Sequence[tuple[str, int]]) -> Sequence[Event | Absent]:
+        """The events at the given sources and positions, in that order."""
+        ...
+
+    async def incarnations(self, sources: Collection[str]) -> Mapping[str, Incarnation]:
+        """What stands behind the names of sources; those that are not there are left out."""
+        ...
+
+    async def ours(self, source: str, reader: str) -> bool:
+        """Whether the reader exists and carries a mark of Headgate's."""
+        ...
+
+    async def keep(self, letters: Sequence[Letter]) -> Sequence[Kept]:
+        """Put each dead letter under its address unless one stands there."""
+        ...
+
+    async def settle(self, notices: Sequence[Notice]) -> None:
+        """The notices are done with. May be lost: then they come again."""
+        ...
+
+    async def postpone(self, notices: Sequence[Notice], delay: timedelta) -> None:
+        """Have the notices come again later."""
+        ...
+
+    async def missed(self) -> int:
+        """How many notices may have been lost unread since the last call, at most; written down for the operator."""
+        ...
+
+    async def call_in(self, source: str, reader: str, after: timedelta) -> bool:
+        """Have notices raised for stranded events of a reader that nobody has asked for events for `after`.
+
+        A live event that the broker hands out on this occasion is given back at once; an attempt of it is spent.
+        True when the reader was called.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of the connection; never raises."""
+        ...
+
+
+class Letters(Protocol):
+    """One dead-letter queue as a person sees it."""
+
+    def entries(self, after: int = 0) -> AsyncIterator[Entry]:
+        """The entries in the order of their arrival, open and closed, from the position after the given one."""
+        ...
+
+    async def entry(self, position: int) -> Entry | None:
+        """One entry; None when nothing is there (any more)."""
+        ...
+
+    async def close_entry(self, entry: Entry, tombstone: Letter) -> bool:
+        """Put the tombstone in the entry's place; False when somebody changed the entry meanwhile."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of the connection; never raises."""
+        ...

@@ -1,0 +1,284 @@
+"""The mover's side of JetStream: advisories in, original messages read, dead letters written once. Decides nothing."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+from nats import errors
+from nats.aio.msg import Msg
+
+from headgate.brokers.base import BrokerError, Refused, Unreachable
+from headgate.brokers.messages import Absent, Kept
+from headgate.brokers.nats.bulk import Answer, Ask, Bulk, Pairs
+from headgate.brokers.nats.link import Link
+from headgate.brokers.nats.wire import CAPTURE, EXPECT_NOTHING, MOVER, event_of, guarded, moment, notice_of
+from headgate.core.letters import Event, Letter
+from headgate.core.moves import Cause, Incarnation, Notice
+
+MARK: Final = "headgate.dev/owner"  # in the metadata of what is ours
+MISSED: Final = (
+    "headgate.dev/missed"  # in the metadata of the movers' position: advisories lost unread, at most
+)
+MISSED_AT: Final = "headgate.dev/missed-at"
+IN_FLIGHT: Final = 10_000  # unsettled advisories of all movers together, held ones among them
+ACK_WAIT: Final = timedelta(seconds=30)
+GRACE: Final = 1.0  # seconds for the end of a pull to travel
+SECOND: Final = 1_000_000_000
+
+_NO_MESSAGE, _NO_STREAM, _NO_CONSUMER = 10037, 10059, 10014
+_EXISTS = frozenset({10013, 10148})
+_KEPT: Final = {
+    10071: Kept.PRESENT,
+    10164: Kept.PRESENT,  # what older servers say for the same
+    10054: Kept.TOO_LARGE,
+    10097: Kept.TOO_LARGE,  # the header block alone
+    10077: Kept.FULL,
+    10047: Kept.FULL,  # the account's storage
+    10023: Kept.FULL,  # the server's
+}
+
+
+class NatsMessages:
+    """One JetStream account as a mover sees it."""
+
+    def __init__(self, link: Link, *, api: str = "$JS.API.", timeout: float = 10.0) -> None:
+        self._link, self._api = link, api
+        self._bulk = Bulk(link, timeout)
+        self._pulls: list[_Pull] = []
+        self._delivered: int | None = None  # how far advisories had been read when last looked
+        self._missed = 0  # evicted while a mover had them, as the server itself says, since then
+
+    async def open(self) -> None:
+        """Connect, and make the movers' durable where it is missing."""
+        config = {
+            "durable_name": MOVER,
+            "description": "Headgate movers read advisories here",
+            "ack_policy": "explicit",
+            "ack_wait": int(ACK_WAIT.total_seconds()) * SECOND,
+            "max_ack_pending": IN_FLIGHT,
+            "deliver_policy": "all",
+        }
+        body = {"stream_name": CAPTURE, "action": "create", "config": config}
+        found = await self._call(f"CONSUMER.DURABLE.CREATE.{CAPTURE}.{MOVER}", body)
+        if (code := _code(found)) == _NO_STREAM:
+            raise Unreachable("CaptureMissing", f"stream {CAPTURE} is not there yet; the operator makes it")
+        if code and code not in _EXISTS:
+            raise Refused("CaptureRefused", f"durable {MOVER} on {CAPTURE}: {_said(found)}")
+
+    async def notices(self, limit: int, wait: timedelta) -> Sequence[Notice]:
+        """Pull advisories. What is none of ours to understand is settled at once."""
+        pull = self._pulls.pop() if self._pulls else _Pull(self._link, self._api)
+        try:
+            got = await pull.take(limit, wait.total_seconds())
+        finally:
+            self._pulls.append(pull)
+        notices: list[Notice] = []
+        for msg in got:
+            notice = notice_of(msg.data, msg.reply)
+            if notice is None:
+                await self._tell(msg.reply, b"+ACK")
+                continue
+            self._missed += notice.cause is Cause.MISSED
+            notices.append(notice)
+        return notices
+
+    async def fetch(self, wanted: Sequence[tuple[str, int]]) -> Sequence[Event | Absent]:
+        """STREAM.MSG.GET, which the stream's leader answers: what it does not have is gone."""
+        asks = [
+            Ask(f"{self._api}STREAM.MSG.GET.{source}", b'{"seq":%d}' % position)
+            for source, position in wanted
+        ]
+        return [_event(answer) for answer in await self._bulk.ask(asks)]
+
+    async def incarnations(self, sources: Collection[str]) -> Mapping[str, Incarnation]:
+        """The streams' times of creation, which are their identities."""
+        asked = sorted(sources)
+        answers = await self._bulk.ask([Ask(f"{self._api}STREAM.INFO.{source}") for source in asked])
+        found: dict[str, Incarnation] = {}
+        for source, answer in zip(asked, answers, strict=True):
+            body = _body(answer)
+            if _code(body) == _NO_STREAM:
+                continue
+            _demand(body, f"stream {source}")
+            found[source] = Incarnation(body["created"], moment(body["created"]))
+        return found
+
+    async def ours(self, source: str, reader: str) -> bool:
+        """Whether the consumer's metadata carries our mark."""
+        body = await self._call(f"CONSUMER.INFO.{source}.{reader}")
+        if _code(body) in {_NO_STREAM, _NO_CONSUMER}:
+            return False
+        _demand(body, f"consumer {source}/{reader}")
+        return MARK in (body["config"].get("metadata") or {})
+
+    async def keep(self, letters: Sequence[Letter]) -> Sequence[Kept]:
+        """Publish each under its own subject on the condition that nothing stands there."""
+        asks = [
+            Ask(letter.address, letter.body, Pairs([EXPECT_NOTHING, *guarded(letter.headers)]))
+            for letter in letters
+        ]
+        return [_kept(answer) for answer in await self._bulk.ask(asks)]
+
+    async def settle(self, notices: Sequence[Notice]) -> None:
+        """Acknowledge."""
+        for notice in notices:
+            await self._tell(notice.token, b"+ACK")
+
+    async def postpone(self, notices: Sequence[Notice], delay: timedelta) -> None:
+        """Have the server deliver them again after the delay."""
+        nak = b'-NAK {"delay":%d}' % int(delay.total_seconds() * SECOND)
+        for notice in notices:
+            await self._tell(notice.token, nak)
+
+    async def call_in(self, source: str, reader: str, after: timedelta) -> bool:
+        """One pull that does not wait: the server notices then that attempts are used up."""
+        body = await self._call(f"CONSUMER.INFO.{source}.{reader}")
+        if _code(body) in {_NO_STREAM, _NO_CONSUMER}:
+            return False
+        _demand(body, f"consumer {source}/{reader}")
+        if not _stranded(body, after):
+            return False
+        ask = Ask(f"{self._api}CONSUMER.MSG.NEXT.{source}.{reader}", b'{"batch":1,"no_wait":true}')
+        msg = await self._bulk.one(ask)
+        if msg.reply:
+            await self._tell(msg.reply, b"-NAK")
+        return True
+
+    async def missed(self) -> int:
+        """How many advisories may have been lost unread since the last call; written down for the operator.
+
+        The stream's first message lies behind what had been read at the last look: what lies between is gone, and
+        nobody knows any more whether another mover read it in the meantime, so it counts as missed.
+        """
+        position = await self._call(f"CONSUMER.INFO.{CAPTURE}.{MOVER}")
+        _demand(position, f"durable {MOVER}")
+        stream = await self._call(f"STREAM.INFO.{CAPTURE}")
+        _demand(stream, f"stream {CAPTURE}")
+        now = int(position["delivered"]["stream_seq"])
+        before = now if self._delivered is None else self._delivered
+        first = int(stream["state"]["first_seq"])
+        lost = max(0, first - 1 - before) + self._missed
+        if lost:
+            await self._write_down(position["config"], lost, stream["ts"])
+        self._delivered, self._missed = max(now, first - 1), 0
+        return lost
+
+    async def aclose(self) -> None:
+        """Close the connection; advisories under way come again to another mover."""
+        await self._link.aclose()
+
+    async def _write_down(self, config: Mapping[str, Any], lost: int, at: str) -> None:
+        metadata = dict(config.get("metadata") or {})
+        metadata[MISSED] = str(int(metadata.get(MISSED, "0")) + lost)
+        metadata[MISSED_AT] = at
+        body = {"stream_name": CAPTURE, "config": {**config, "metadata": metadata}}
+        _demand(await self._call(f"CONSUMER.DURABLE.CREATE.{CAPTURE}.{MOVER}", body), f"durable {MOVER}")
+
+    async def _call(self, subject: str, body: object = None) -> dict[str, Any]:
+        payload = b"" if body is None else json.dumps(body).encode()
+        found: dict[str, Any] = json.loads((await self._bulk.one(Ask(self._api + subject, payload))).data)
+        return found
+
+    async def _tell(self, subject: str, payload: bytes) -> None:
+        client = await self._link.client()
+        try:
+            await client.publish(subject, payload)
+        except (errors.Error, OSError) as error:
+            raise Unreachable("Disconnected", self._link.scrub(f"not settled: {error}")) from None
+
+
+class _Pull:
+    """One inbox for pulled messages, and at most one pull under way."""
+
+    def __init__(self, link: Link, api: str) -> None:
+        self._link = link
+        self._subject = f"{api}CONSUMER.MSG.NEXT.{CAPTURE}.{MOVER}"
+        self._client: object = None
+        self._inbox = ""
+        self._got: list[Msg] = []
+        self._ended = False
+        self._change = asyncio.Event()
+
+    async def take(self, limit: int, wait: float) -> list[Msg]:
+        """What one pull brings: all that is there up to the limit, else the first that comes within the wait."""
+        client = await self._link.client()
+        if client is not self._client:
+            self._inbox = client.new_inbox()
+            await client.subscribe(self._inbox, cb=self._on_message)
+            self._client = client
+        if self._got:  # they came after the last call had given up
+            taken, self._got = self._got, []
+            return taken
+        self._ended = False
+        pull = {"batch": limit, "no_wait": True, "expires": int(wait * SECOND)}
+        try:
+            await client.publish(self._subject, json.dumps(pull).encode(), reply=self._inbox)
+        except (errors.Error, OSError) as error:
+            raise Unreachable("Disconnected", self._link.scrub(f"no pull: {error}")) from None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait + GRACE):
+                while not self._ended and len(self._got) < limit:
+                    self._change.clear()
+                    await self._change.wait()
+        taken, self._got = self._got, []
+        return taken
+
+    async def _on_message(self, msg: Msg) -> None:
+        if msg.reply:
+            self._got.append(msg)
+        else:
+            self._ended = True
+        self._change.set()
+
+
+def _body(answer: Answer) -> dict[str, Any]:
+    if isinstance(answer, BrokerError):
+        raise answer
+    body: dict[str, Any] = json.loads(answer.data)
+    return body
+
+
+def _code(body: Mapping[str, Any]) -> int:
+    return int((body.get("error") or {}).get("err_code", 0))
+
+
+def _said(body: Mapping[str, Any]) -> str:
+    return str((body.get("error") or {}).get("description", ""))
+
+
+def _demand(body: Mapping[str, Any], what: str) -> None:
+    if not (error := body.get("error")):
+        return
+    if error.get("code", 0) >= 500:  # noqa: PLR2004  (the server's own trouble, as in HTTP)
+        raise Unreachable("ServerTrouble", f"{what}: {_said(body)}")
+    raise Refused("RequestRefused", f"{what}: {_said(body)}")
+
+
+def _event(answer: Answer) -> Event | Absent:
+    if isinstance(answer, BrokerError):
+        return Absent.UNKNOWN
+    body = json.loads(answer.data)
+    if "message" in body:
+        return event_of(body["message"])
+    return Absent.GONE if _code(body) in {_NO_MESSAGE, _NO_STREAM} else Absent.UNKNOWN
+
+
+def _kept(answer: Answer) -> Kept:
+    if isinstance(answer, BrokerError):
+        by_reason = {"MaxPayload": Kept.TOO_LARGE, "NoResponders": Kept.MISSING}
+        return by_reason.get(answer.reason, Kept.REFUSED if isinstance(answer, Refused) else Kept.UNKNOWN)
+    body = json.loads(answer.data)
+    if not (error := body.get("error")):
+        return Kept.STORED
+    passing = error.get("code", 0) >= 500  # noqa: PLR2004  (the server's own trouble, as in HTTP)
+    return _KEPT.get(_code(body), Kept.UNKNOWN if passing else Kept.REFUSED)
+
+
+def _stranded(body: Mapping[str, Any], after: timedelta) -> bool:
+    """In flight without anybody asking for events, and nothing was delivered for so long."""
+    active = body["delivered"].get("last_active")
+    idle = active is None or moment(body["ts"]) - moment(active) > after
+    return bool(body["num_ack_pending"]) and not body["num_waiting"] and not body.get("paused") and idle

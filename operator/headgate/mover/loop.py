@@ -1,0 +1,249 @@
+"""The mover's loop over one broker: read notices, move what they name, settle them. Knows no broker and no cluster.
+
+A turn reads some notices, fetches all their events, learns which incarnations those came from, writes all dead
+letters and settles the notices. Several turns run side by side. A notice is settled only after its dead letter
+stands, and a dead letter can stand only once: a turn may die anywhere and be repeated by any mover.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from headgate.brokers.base import BrokerError, Refused
+from headgate.brokers.messages import Absent, Kept, Messages
+from headgate.core.letters import Event, Header, Lack, Letter, envelope, value_of
+from headgate.core.moves import (
+    Drop,
+    Hold,
+    Move,
+    Notice,
+    Route,
+    Why,
+    Window,
+    decide,
+    letter,
+    settle_incarnation,
+)
+from headgate.mover.meter import Meter
+
+TURNS: Final = 4
+PER_TURN: Final = 125  # 500 in flight
+BUDGET: Final = 32 * 2**20  # bytes of events in memory, all turns together
+WAIT: Final = timedelta(seconds=2)  # how long a turn waits for its first notice
+WATCH: Final = 5.0  # seconds between looks whether notices were lost
+AGAIN: Final = timedelta(seconds=5)  # when a dead letter that could not be written is tried again
+BACKOFF: Final = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds after failures in a row
+
+Table = Mapping[tuple[str, str], Route]
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One notice on its way to a dead letter."""
+
+    notice: Notice
+    move: Move
+
+
+class Mover:
+    """Moves dead letters of one broker until it is told to stop."""
+
+    def __init__(
+        self, messages: Messages, routes: Callable[[], Table], meter: Meter, clock: Callable[[], datetime]
+    ) -> None:
+        self._messages, self._routes, self._meter, self._clock = messages, routes, meter, clock
+        self._stopping = asyncio.Event()
+        self._ours: dict[tuple[str, str], bool] = {}
+
+    def stop(self) -> None:
+        """Finish the turns under way and begin no other."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Work until `stop`. Refused is raised when only an edit can help; all else is tried again."""
+        await self._until_done(self._messages.open)
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(TURNS):
+                tasks.create_task(self._turns())
+            tasks.create_task(self._watch())
+            tasks.create_task(self._reap())
+
+    async def _turns(self) -> None:
+        window = Window(PER_TURN, BUDGET // TURNS)
+
+        async def turn() -> None:
+            nonlocal window
+            notices = await self._messages.notices(window.now, WAIT)
+            with self._meter.in_flight(len(notices)):
+                window = window.after(*await self._turn_or_again(notices))
+
+        while not self._stopping.is_set():
+            await self._until_done(turn)
+
+    async def _turn_or_again(self, notices: Sequence[Notice]) -> tuple[int, int]:
+        try:
+            return await self.turn(notices)
+        except BrokerError:
+            with contextlib.suppress(BrokerError):  # then they come again by themselves, only later
+                await self._messages.postpone(notices, AGAIN)
+            raise
+
+    async def turn(self, notices: Sequence[Notice]) -> tuple[int, int]:
+        """Deal with these notices; how many events were held for that, and how large they were together."""
+        jobs = await self._sort(notices)
+        found = await self._messages.fetch([(job.notice.source, job.notice.position) for job in jobs])
+        jobs, events = await self._keep_known(jobs, found)
+        letters = [letter(job.move, job.notice, event) for job, event in zip(jobs, events, strict=True)]
+        await self._write(jobs, letters)
+        return len(letters), sum(len(each.body) for each in letters)
+
+    async def _sort(self, notices: Sequence[Notice]) -> list[_Job]:
+        """Settle and hold what leads to no dead letter; the rest are jobs."""
+        table, now, jobs = self._routes(), self._clock(), list[_Job]()
+        drops, holds = list[tuple[Notice, Drop]](), list[tuple[Notice, Hold]]()
+        for notice in notices:
+            route = table.get((notice.source, notice.reader))
+            ours = route is None and await self._is_ours(notice)
+            match decide(notice, route, now, ours=ours):
+                case Move() as move:
+                    jobs.append(_Job(notice, move))
+                case Drop() as drop:
+                    drops.append((notice, drop))
+                case Hold() as hold:
+                    holds.append((notice, hold))
+        await self._drop(drops)
+        await self._hold(holds)
+        return jobs
+
+    async def _is_ours(self, notice: Notice) -> bool:
+        key = (notice.source, notice.reader)
+        if key not in self._ours:
+            self._ours[key] = await self._messages.ours(*key)
+        return self._ours[key]
+
+    async def _keep_known(
+        self, jobs: Sequence[_Job], found: Sequence[Event | Absent]
+    ) -> tuple[list[_Job], list[Event | None]]:
+        """The jobs whose event is known to be this one, or known to be gone.
+
+        Asked after the events were read: a source that still is what it was then was the same all along.
+        """
+        current = await self._messages.incarnations({job.notice.source for job in jobs})
+        kept, events = list[_Job](), list[Event | None]()
+        holds = list[tuple[Notice, Hold]]()
+        for job, event in zip(jobs, found, strict=True):
+            verdict = settle_incarnation(job.move, job.notice, current.get(job.notice.source))
+            if isinstance(verdict, Hold):
+                holds.append((job.notice, verdict))
+            elif event is Absent.UNKNOWN and not verdict.gone:
+                holds.append((job.notice, Hold(Why.UNREAD)))
+            else:
+                kept.append(_Job(job.notice, verdict))
+                events.append(event if isinstance(event, Event) and not verdict.gone else None)
+        await self._hold(holds)
+        return kept, events
+
+    async def _write(self, jobs: Sequence[_Job], letters: Sequence[Letter]) -> None:
+        """Write, write envelopes for what is too large, settle what stands, put off the rest."""
+        outcome = list(await self._messages.keep(letters))
+        written = list(letters)
+        large = [index for index, kept in enumerate(outcome) if kept is Kept.TOO_LARGE]
+        if large:
+            small = [envelope(letters[index], Lack.TOO_LARGE) for index in large]
+            for index, each, kept in zip(large, small, await self._messages.keep(small), strict=True):
+                outcome[index], written[index] = kept, each
+        done, put_off = list[Notice](), list[Notice]()
+        for job, each, kept in zip(jobs, written, outcome, strict=True):
+            (done if self._count(each, kept) else put_off).append(job.notice)
+        await self._messages.settle(done)
+        await self._messages.postpone(put_off, AGAIN)
+
+    def _count(self, written: Letter, kept: Kept) -> bool:
+        """Whether the dead letter stands."""
+        if kept is Kept.STORED:
+            body = value_of(written.headers, Header.BODY) or "whole"
+            self._meter.moved(value_of(written.headers, Header.REASON), body)
+        elif kept is Kept.PRESENT:
+            self._meter.repeated()
+        else:
+            self._meter.put_off(kept.value)
+            return False
+        return True
+
+    async def _drop(self, drops: Iterable[tuple[Notice, Drop]]) -> None:
+        settled = list[Notice]()
+        for notice, drop in drops:
+            self._meter.dropped(drop.why.value)
+            if drop.why is Why.UNROUTED:
+                log.warning(
+                    "a dead letter has no route", extra={"source": notice.source, "reader": notice.reader}
+                )
+            settled.append(notice)
+        await self._messages.settle(settled)
+
+    async def _hold(self, holds: Iterable[tuple[Notice, Hold]]) -> None:
+        by_delay: dict[timedelta, list[Notice]] = {}
+        for notice, hold in holds:
+            self._meter.put_off(hold.why.value)
+            by_delay.setdefault(hold.delay, []).append(notice)
+        for delay, notices in by_delay.items():
+            await self._messages.postpone(notices, delay)
+
+    async def _watch(self) -> None:
+        """Notice that notices were lost, and forget what was learned about readers of others."""
+
+        async def look() -> None:
+            if lost := await self._messages.missed():
+                self._meter.missed(lost)
+                log.error("advisories were lost before a mover read them", extra={"at_most": lost})
+            self._ours.clear()
+
+        while not self._stopping.is_set():
+            await self._until_done(look)
+            await self._rest(WATCH)
+
+    async def _reap(self) -> None:
+        """Call in stranded events where the user opted in."""
+
+        async def look() -> None:
+            for route in self._routes().values():
+                after = route.reap_after
+                if after is not None and await self._messages.call_in(
+                    route.source, route.reader, timedelta(seconds=after)
+                ):
+                    self._meter.called_in()
+
+        while not self._stopping.is_set():
+            await self._until_done(look)
+            await self._rest(WATCH)
+
+    async def _until_done(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Repeat a step that fails for reasons that pass, more and more slowly, until it succeeds or we stop."""
+        failures = 0
+        while not self._stopping.is_set():
+            try:
+                await step()
+            except Refused:
+                raise
+            except BrokerError as error:
+                self._meter.connected(up=False)
+                self._meter.put_off(error.reason)
+                log.warning("the broker did not do it: %s", error, extra={"reason": error.reason})
+                await self._rest(BACKOFF[min(failures, len(BACKOFF) - 1)])
+                failures += 1
+            else:
+                self._meter.connected(up=True)
+                return
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, or less when the mover is to stop."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
