@@ -10,6 +10,7 @@ from headgate.core.lag import RECENT, Lag, Sight, pace
 STARTING: Final = timedelta(seconds=60)  # replicas asked for may still be on their way to full speed
 _WEIGHT: Final = 0.3  # of one look against all before
 _LIFT: Final = 1.3  # the most that one look without saturation raises a rate
+_SAME: Final = 0.1
 _KEY: Final = "eventsPerSecondPerReplica"
 NO_RATES: Final[Mapping[str, float]] = MappingProxyType({})
 
@@ -39,9 +40,12 @@ def _lifted(known: float | None, lag: Lag, replicas: int, settled: timedelta) ->
     return min(max(known, lag.finishing / replicas), known * _LIFT)
 
 
-def remembered(rate: float | None) -> Mapping[str, str]:
-    """A learned rate as `status.record.learned` keeps it: two digits, so that noise writes nothing."""
-    return {} if rate is None else {_KEY: _digits(rate)}
+def remembered(rate: float | None, before: Mapping[str, str]) -> Mapping[str, str]:
+    """A learned rate as `status.record.learned` keeps it: written anew only when it moved by more than a tenth."""
+    kept = recalled(before)
+    if rate is None or (kept is not None and abs(rate - kept) <= kept * _SAME):
+        return {_KEY: before[_KEY]} if kept is not None else {}
+    return {_KEY: _digits(rate)}
 
 
 def recalled(learned: Mapping[str, str]) -> float | None:

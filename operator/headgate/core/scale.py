@@ -218,7 +218,7 @@ def _up(case: _Case) -> Decision | None:
 
 def _would_be_late(load: Load, case: _Case) -> bool:
     rate = _rate(load, case.state)
-    if rate is None or load.lag.pending == 0:
+    if rate is None or load.promise is None or load.lag.pending == 0:
         return False
     wait = load.lag.pending / (rate * case.base)
     age = load.lag.age or timedelta(0)

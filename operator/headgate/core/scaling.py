@@ -48,7 +48,7 @@ class Load:
 
     name: str
     lag: Lag
-    promise: timedelta  # until the first attempt
+    promise: timedelta | None  # until the first attempt; None: nothing is promised
     drain_within: timedelta
     patience: timedelta  # the longest that a healthy event stays in flight
     capacity: float | None = None  # declared events per second and replica

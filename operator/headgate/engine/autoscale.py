@@ -1,0 +1,313 @@
+"""Gathers what is known of a workload, has the replicas decided and sets them. Decides nothing itself.
+
+One autoscaler serves all brokers: a workload may read from several, and its needs add up. Workloads at rest cost
+nothing but a rare look at their scale; everything else is looked at whenever its figures are new.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from headgate.core.estate import Ref
+from headgate.core.lag import Lag, Sight
+from headgate.core.rates import recalled, remembered
+from headgate.core.scale import decide
+from headgate.core.scaling import Decision, Observation, Reason, State
+from headgate.core.workload import (
+    NOTHING,
+    Activity,
+    Competitor,
+    Member,
+    ScalingView,
+    Stance,
+    Target,
+    Workload,
+    course,
+    released,
+    unreached,
+    view,
+    workloads,
+)
+from headgate.engine.competition import Competition
+from headgate.kube.errors import Conflict, Fenced, Forbidden, KubeError, NotFound, Unavailable
+from headgate.kube.values import Named, Rival, Scale
+
+RESTING: Final = timedelta(seconds=30)  # between two looks at the scale of a workload at rest
+FIGURES: Final = timedelta(seconds=30)  # between two writes of a status in which nothing was decided
+PATIENCE: Final = timedelta(seconds=60)  # the cluster may be away for so long before status says so
+_RESTING_READS: Final = 50  # in one go, so that a thousand workloads at rest are read in turns
+_AT_ONCE: Final = 16
+_TRIES: Final = 3
+LEFT_AT_ZERO: Final = "leftAtZero"
+
+
+class Scales(Protocol):
+    """What is needed of the cluster."""
+
+    async def get_scale(self, target: Named) -> Scale:
+        """How many replicas a workload is to have and has."""
+        ...
+
+    async def patch_scale(self, target: Named, replicas: int, *, resource_version: str) -> Scale:
+        """Set the replicas of a workload as it was read."""
+        ...
+
+    async def list_rivals(self, namespace: str) -> tuple[Rival, ...]:
+        """Everything else that scales in a namespace."""
+        ...
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What is remembered of one workload."""
+
+    state: State
+    scale: Scale | None = None
+    read: datetime | None = None
+    failing_since: datetime | None = None
+    left_at_zero: bool = False  # we were the ones who saw to it
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Autoscaler:
+    """All workloads. `act` is called with the groups whose figures are new, `views` says what status is to say."""
+
+    def __init__(
+        self,
+        kube: Scales,
+        members: Callable[[], Collection[Member]],
+        lag: Callable[[Ref], Lag],
+        *,
+        clock: Callable[[], datetime],
+        on_change: Callable[[Ref], None],
+        on_scaled: Callable[
+            [Workload, int, Decision | None], None
+        ] = lambda _workload, _replicas, _decision: None,
+    ) -> None:
+        self.views: dict[Ref, ScalingView] = {}
+        self._kube = kube
+        self._members = members
+        self._lag = lag
+        self._clock = clock
+        self._on_change = on_change
+        self._on_scaled = on_scaled
+        self._competition = Competition(kube, clock)
+        self._declared: Collection[Member] = ()
+        self._workloads: dict[Ref, Workload] = {}
+        self._memories: dict[tuple[str, str, str, str], _Memory] = {}
+        self._published: dict[Ref, datetime] = {}
+        self._gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def act(self, groups: Collection[Ref]) -> None:
+        """Look at the workloads of these groups and set their replicas where that is due."""
+        self._index()
+        found = {w.target.identity: w for group in groups if (w := self._workloads.get(group)) is not None}
+        busy = [w for w in found.values() if not self._at_rest(w)]
+        now = self._clock()
+        resting = [w for w in found.values() if self._at_rest(w) and self._is_due(w, now)]
+        resting.sort(key=self._read_at)
+        await asyncio.gather(*(self._step(w) for w in (*busy, *resting[:_RESTING_READS])))
+
+    async def release(self, group: Ref) -> str:
+        """Leave the workload of a group that is being deleted; what could not be done is said, or nothing.
+
+        Raises Unavailable when the cluster has to be asked again.
+        """
+        self._index()
+        workload = self._workloads.get(group)
+        if workload is None or workload.stance is not Stance.LEAVING:
+            return ""
+        async with self._memory(workload).lock:
+            return await self._leave(workload)
+
+    async def _leave(self, workload: Workload) -> str:
+        named = _named(workload.target)
+        for _ in range(_TRIES):
+            try:
+                scale = await self._kube.get_scale(named)
+                replicas = released(workload, scale.desired)
+                if replicas is not None:
+                    await self._patch(workload, scale, replicas, None)
+            except Conflict:
+                continue
+            except Unavailable:
+                raise
+            except NotFound:
+                return ""
+            except KubeError as error:
+                return f"{workload.target} could not be given its replicas back: {error.reason}"
+            return ""
+        raise Unavailable(f"{workload.target} changes faster than it can be scaled")
+
+    def _index(self) -> None:
+        """Workloads by their groups, renewed when anything was declared anew."""
+        declared = self._members()
+        if declared is self._declared:
+            return
+        self._declared = declared
+        found = workloads(declared)
+        self._workloads = {member.group: workload for workload in found for member in workload.members}
+        names = {workload.target.identity for workload in found}
+        for gone in self._memories.keys() - names:
+            del self._memories[gone]
+        for group in self.views.keys() - self._workloads.keys():
+            del self.views[group]
+            self._published.pop(group, None)
+
+    def _memory(self, workload: Workload) -> _Memory:
+        memory = self._memories.get(workload.target.identity)
+        if memory is None:
+            memory = self._memories[workload.target.identity] = _restored(workload)
+        return memory
+
+    def _read_at(self, workload: Workload) -> float:
+        read = self._memory(workload).read
+        return 0.0 if read is None else read.timestamp()
+
+    def _is_due(self, workload: Workload, now: datetime) -> bool:
+        read = self._memory(workload).read
+        return read is None or not timedelta(0) <= now - read < RESTING
+
+    def _at_rest(self, workload: Workload) -> bool:
+        """Whether nothing can be decided about the workload but what was decided before."""
+        memory = self._memory(workload)
+        if memory.scale is None:
+            return memory.read is not None or all(
+                self._lag(member.group).at_rest for member in workload.members
+            )
+        if workload.stance in (Stance.DISABLED, Stance.SUSPENDED, Stance.LEAVING):
+            return not memory.left_at_zero
+        decision = memory.state.decision
+        settled = decision is not None and decision.desired == workload.rule.minimum
+        return settled and all(
+            lag.at_rest and lag.sight is Sight.FRESH for lag in (self._lag(m.group) for m in workload.members)
+        )
+
+    async def _step(self, workload: Workload) -> None:
+        memory = self._memory(workload)
+        async with memory.lock, self._gate:
+            try:
+                competitors = await self._competition.of(workload.target.namespace)
+                memory.scale = await self._kube.get_scale(_named(workload.target))
+                memory.read = self._clock()
+                await self._decided(workload, memory, memory.scale, competitors)
+                memory.failing_since = None
+            except Conflict:
+                memory.read = None  # somebody else wrote: look again at the next occasion
+            except KubeError as error:
+                self._failed(workload, memory, error)
+
+    async def _decided(
+        self, workload: Workload, memory: _Memory, scale: Scale, competitors: tuple[Competitor, ...] | None
+    ) -> None:
+        now = self._clock()
+        loads = tuple(member.load(self._lag(member.group)) for member in workload.members)
+        seen = Observation(now, scale.desired, scale.current, loads)
+        decision, memory.state = decide(seen, memory.state, workload.rule)
+        if workload.stance in (Stance.DISABLED, Stance.SUSPENDED):
+            scale = await self._let_go(workload, memory, scale)
+        found = course(workload, decision, scale.desired, competitors)
+        if found.write:
+            scale = memory.scale = await self._patch(workload, scale, found.desired, decision)
+        if workload.stance is Stance.ENFORCE:
+            memory.left_at_zero = scale.desired == 0
+        for member in workload.members:
+            before = self.views.get(member.group, member.shown)
+            saturated = decision.reason is Reason.RETRY_SATURATED
+            learned = self._learned(member, memory, before)
+            after = view(before, found, scale.desired, now, saturated=saturated, learned=learned)
+            self._publish(member, after, now)
+
+    async def _let_go(self, workload: Workload, memory: _Memory, scale: Scale) -> Scale:
+        """No longer in charge: a workload that we left at zero gets back what it was promised for that."""
+        if not memory.left_at_zero:
+            return scale
+        replicas = workload.release if scale.desired == 0 else None
+        if replicas:
+            scale = memory.scale = await self._patch(workload, scale, replicas, None)
+        memory.left_at_zero = False
+        return scale
+
+    async def _patch(
+        self, workload: Workload, scale: Scale, replicas: int, decision: Decision | None
+    ) -> Scale:
+        written = await self._kube.patch_scale(
+            _named(workload.target), replicas, resource_version=scale.resource_version
+        )
+        self._on_scaled(workload, replicas, decision)
+        return written
+
+    def _learned(self, member: Member, memory: _Memory, before: ScalingView | None) -> Mapping[str, str]:
+        kept = before.learned if before is not None else member.learned
+        rate = memory.state.rates.get(str(member.group)) if member.capacity is None else None
+        found = {**remembered(rate, kept), **({LEFT_AT_ZERO: "true"} if memory.left_at_zero else {})}
+        return found or NOTHING
+
+    def _failed(self, workload: Workload, memory: _Memory, error: KubeError) -> None:
+        """Status says at once what waiting does not heal, and what may heal only after a while."""
+        now = self._clock()
+        memory.failing_since = memory.failing_since or now
+        if isinstance(error, Fenced):
+            return
+        if isinstance(error, Unavailable) and now - memory.failing_since < PATIENCE:
+            return
+        memory.read, memory.scale = now, None
+        activity, said = _trouble(workload.target, error)
+        for member in workload.members:
+            self._publish(member, unreached(self.views.get(member.group, member.shown), activity, said), now)
+
+    def _publish(self, member: Member, after: ScalingView, now: datetime) -> None:
+        """Have status say it: decisions at once, figures now and then, and never what it says already."""
+        before = self.views.get(member.group)
+        if before is None and after == member.shown:
+            self.views[member.group] = after
+            return
+        last = self._published.get(member.group)
+        if after == before or (
+            before is not None
+            and last is not None
+            and _decision(before) == _decision(after)
+            and timedelta(0) <= now - last < FIGURES
+        ):
+            return
+        self.views[member.group] = after
+        self._published[member.group] = now
+        self._on_change(member.group)
+
+
+def _restored(workload: Workload) -> _Memory:
+    """What an earlier run remembered: learned rates, and the reason that status gives for the present number."""
+    rates = {str(m.group): rate for m in workload.members if (rate := recalled(m.learned)) is not None}
+    state = State(rates=rates)
+    shown = workload.members[0].shown
+    if shown is not None and shown.reason in set(Reason):
+        state = replace(state, decision=Decision(shown.desired, Reason(shown.reason), shown.message))
+    return _Memory(state, left_at_zero=any(LEFT_AT_ZERO in m.learned for m in workload.members))
+
+
+def _decision(shown: ScalingView) -> tuple[int, bool, str, bool]:
+    return shown.desired, shown.active, shown.active_reason, shown.retry_saturated
+
+
+def _named(target: Target) -> Named:
+    return Named(target.api_version, target.kind, target.namespace, target.name)
+
+
+def _trouble(target: Target, error: KubeError) -> tuple[Activity, str]:
+    match error:
+        case NotFound():
+            return (
+                Activity.TARGET_NOT_FOUND,
+                f"spec.scaling.targetRef: there is no {target} with a scale; create it or correct the reference",
+            )
+        case Forbidden():
+            return (
+                Activity.NOT_PERMITTED,
+                f"The operator may not read or set the scale of {target}; grant it get and patch on its scale subresource",
+            )
+        case Unavailable():
+            return Activity.TARGET_UNREACHABLE, f"The scale of {target} cannot be read or set at present"
+        case _:
+            return Activity.TARGET_REFUSED, f"The cluster refuses to scale {target}: {error.reason}"

@@ -1,0 +1,230 @@
+"""Looks at one broker every few seconds and remembers how far its groups are. Decides nothing about replicas.
+
+Streams are cheap to look at, many in one call; readers are not. So every look covers all topics, and only readers
+that may have something to tell are read: their topic moved, or they were not at rest. The longest unread come first,
+so that a busy estate is read in turns and lag that appears after a rest is read at once.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from headgate.brokers.base import BrokerError
+from headgate.core.estate import Ref
+from headgate.core.lag import STALE, History, Lag, figures, seen, unmoved
+from headgate.core.lagview import LagView, publish
+from headgate.core.progress import Progress
+from headgate.core.resource import Key, Observed
+
+PERIOD: Final = timedelta(seconds=4.5)  # a look takes time too, and lag is to be seen within five seconds
+REFRESH: Final = timedelta(
+    seconds=300
+)  # readers at rest are read all the same: somebody may have rewound one
+ABSENT: Final = timedelta(seconds=10)  # a reader that is not there yet is looked for again
+_BATCH: Final = 16  # readers per call; what one call brought is acted on while the next one runs
+_Head = tuple[str, int | None]
+
+
+class Readable(Protocol):
+    """What is needed of a broker."""
+
+    async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed]:
+        """Many objects at once; absent ones are left out."""
+        ...
+
+    async def progress(self, groups: Collection[Key]) -> Mapping[Key, Progress]:
+        """How far readers are; absent ones are left out."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """One group to keep an eye on."""
+
+    group: Ref
+    reader: Key
+    topic: Key
+    promise: timedelta | None  # None: nothing is promised
+    patience: timedelta  # the longest that a healthy event stays in flight
+
+
+@dataclass(slots=True)
+class _Memory:
+    reader: Key
+    history: History = field(default_factory=History)
+    head: _Head | None = None  # of the topic, when the reader was last read
+    read: datetime | None = None
+    tried: datetime | None = None
+    absent: bool = False
+
+
+class Sampler:
+    """One broker's groups. `on_sampled` gets every watched group once per look, those with news first."""
+
+    def __init__(
+        self,
+        broker: Callable[[], Readable | None],
+        watched: Callable[[], Collection[Watched]],
+        *,
+        clock: Callable[[], datetime],
+        on_sampled: Callable[[Collection[Ref]], Awaitable[None]],
+        on_change: Callable[[Ref], None],
+        per_second: int = 50,
+        period: timedelta = PERIOD,
+    ) -> None:
+        self.views: dict[Ref, LagView] = {}
+        self.per_second = per_second
+        self._broker = broker
+        self._watched = watched
+        self._clock = clock
+        self._on_sampled = on_sampled
+        self._on_change = on_change
+        self._period = period
+        self._patience: dict[Ref, timedelta] = {}
+        self._memories: dict[Ref, _Memory] = {}
+        self._stale_after = STALE
+
+    async def run(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        """Look for ever, at a steady pace."""
+        while True:
+            started = self._clock()
+            await self.tick()
+            took = min(max(self._clock() - started, timedelta(0)), self._period)
+            await sleep((self._period - took).total_seconds())
+
+    async def tick(self) -> None:
+        """One look at everything. A broker that does not answer only leaves the figures as old as they are."""
+        watched = {one.group: one for one in self._watched()}
+        self._keep(watched.values())
+        async with asyncio.TaskGroup() as acting:
+            look = _Look(watched, acting)
+            try:
+                await self._look(look)
+            except BrokerError:
+                pass  # the link to the broker reports it; here it shows as figures that grow old
+            finally:
+                self._tell(look, watched.keys() - look.told)
+
+    def lag(self, group: Ref) -> Lag:
+        """The figures of a group as of now."""
+        memory = self._memories.get(group)
+        history = memory.history if memory is not None else History()
+        return figures(history, self._clock(), self._patience.get(group, REFRESH), self._stale_after)
+
+    def lags(self) -> Iterator[tuple[Ref, Lag]]:
+        """The figures of all groups as of now, exact, for metrics."""
+        return ((group, self.lag(group)) for group in tuple(self._memories))
+
+    def touch(self, group: Ref) -> None:
+        """Have a group read at the next look whatever its topic does: its reader was made or moved."""
+        memory = self._memories.get(group)
+        if memory is not None:
+            memory.head = memory.tried = None
+
+    def _keep(self, watched: Iterable[Watched]) -> None:
+        """Memory for the groups there are; a group with another reader starts anew."""
+        memories = {}
+        for one in watched:
+            memory = self._memories.get(one.group)
+            memories[one.group] = memory if memory and memory.reader == one.reader else _Memory(one.reader)
+            self._patience[one.group] = one.patience
+        for group in self._memories.keys() - memories.keys():
+            self.views.pop(group, None)
+            self._patience.pop(group, None)
+        self._memories = memories
+
+    async def _look(self, look: "_Look") -> None:
+        broker = self._broker()
+        if broker is None or not look.watched:
+            return
+        topics = await broker.observe({one.topic for one in look.watched.values()})
+        look.heads = {key: (found.identity, found.stats.head) for key, found in topics.items()}
+        now = self._clock()
+        wanted = self._wanted(look, now)
+        most = max(1, round(self.per_second * self._period.total_seconds()))
+        turns = -(-len(wanted) // most)
+        self._stale_after = max(STALE, 2 * turns * self._period)
+        await self._read(broker, wanted[:most], look)
+        due = self._due(look, now)[: max(1, most // 10)]
+        self._tell(look, look.watched.keys() - look.told - {one.group for one in due})
+        await self._read(broker, due, look)
+
+    def _wanted(self, look: "_Look", now: datetime) -> Sequence[Watched]:
+        """Groups that may have something to tell, the longest unread first; the others are known to have not."""
+        wanted = []
+        for one in look.watched.values():
+            memory, head = self._memories[one.group], look.heads.get(one.topic)
+            if head is None or _is_put_off(memory, now):
+                continue  # no topic, no progress: the figures grow old
+            if memory.head == head and head[1] is not None and memory.history.at_rest and not memory.absent:
+                memory.history = unmoved(memory.history, now)
+            else:
+                wanted.append(one)
+        return sorted(wanted, key=lambda one: self._order(one.group))
+
+    def _order(self, group: Ref) -> tuple[bool, float]:
+        memory = self._memories[group]
+        return memory.absent, memory.tried.timestamp() if memory.tried is not None else 0.0
+
+    def _due(self, look: "_Look", now: datetime) -> Sequence[Watched]:
+        """Groups at rest that nobody has read for long."""
+        due = [
+            one
+            for one in look.watched.values()
+            if one.group not in look.told
+            and one.topic in look.heads
+            and (read := self._memories[one.group].read) is not None
+            and now - read >= REFRESH
+        ]
+        return sorted(due, key=lambda one: self._order(one.group))
+
+    async def _read(self, broker: Readable, groups: Sequence[Watched], look: "_Look") -> None:
+        for begin in range(0, len(groups), _BATCH):
+            batch = groups[begin : begin + _BATCH]
+            found = await broker.progress([one.reader for one in batch])
+            now = self._clock()
+            for one in batch:
+                self._note(one, found.get(one.reader), look.heads[one.topic], now)
+            self._tell(look, [one.group for one in batch])
+
+    def _note(self, one: Watched, progress: Progress | None, head: _Head, now: datetime) -> None:
+        memory = self._memories[one.group]
+        memory.tried = now
+        memory.absent = progress is None
+        if progress is not None:
+            memory.history = seen(memory.history, progress, now)
+            memory.head = head
+            memory.read = now
+
+    def _tell(self, look: "_Look", groups: Collection[Ref]) -> None:
+        """Renew what status says, and hand the groups on."""
+        look.told.update(groups)
+        now = self._clock()
+        for group in groups:
+            before = self.views.get(group)
+            after = publish(before, self.lag(group), look.watched[group].promise, now)
+            if after is not None and after is not before:
+                self.views[group] = after
+                self._on_change(group)
+        if groups:
+            look.acting.create_task(self._hand_on(groups))
+
+    async def _hand_on(self, groups: Collection[Ref]) -> None:
+        await self._on_sampled(groups)
+
+
+@dataclass(slots=True)
+class _Look:
+    """One look at everything, while it goes on."""
+
+    watched: Mapping[Ref, Watched]
+    acting: asyncio.TaskGroup
+    heads: Mapping[Key, _Head] = field(default_factory=dict)
+    told: set[Ref] = field(default_factory=set)  # handed on
+
+
+def _is_put_off(memory: _Memory, now: datetime) -> bool:
+    """Whether the reader was not there a moment ago."""
+    return memory.absent and memory.tried is not None and timedelta(0) <= now - memory.tried < ABSENT
