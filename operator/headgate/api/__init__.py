@@ -99,18 +99,15 @@ from headgate.api.load import (
     dump_status,
     load_model,
 )
-from headgate.api.nats_native import (
-    AckPolicy,
+from headgate.api.nats_group import AckPolicy, NativeNatsGroup, PriorityPolicy, ReplayPolicy
+from headgate.api.nats_topic import (
     Compression,
     ConsumerLimits,
     External,
-    NativeNatsGroup,
     NativeNatsTopic,
     NatsRetention,
     PersistMode,
     Placement,
-    PriorityPolicy,
-    ReplayPolicy,
     Republish,
     SourceConsumer,
     StreamSource,

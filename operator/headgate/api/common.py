@@ -156,7 +156,7 @@ class Owner(ApiModel):
 class NamespaceSelector(ApiModel):
     """Namespaces by their labels."""
 
-    match_labels: Mapping[str, str] = Field(
+    match_labels: Mapping[str, Annotated[str, Field(max_length=63)]] = Field(
         description="Labels that a namespace must have, all of them. 1 to 16 labels.",
         min_length=1,
         max_length=16,

@@ -17,7 +17,7 @@ from headgate.api.common import (
     Word,
 )
 from headgate.api.eventtopic import Subject
-from headgate.api.nats_native import NativeNatsGroup
+from headgate.api.nats_group import NativeNatsGroup
 from headgate.api.rules import (
     CONCURRENCY_FEEDS_MINIMUM,
     SCALING_BOUNDS,

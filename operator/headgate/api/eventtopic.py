@@ -19,7 +19,7 @@ from headgate.api.common import (
     Storage,
     WhenFull,
 )
-from headgate.api.nats_native import NativeNatsTopic
+from headgate.api.nats_topic import NativeNatsTopic
 from headgate.api.rules import (
     DEDUPLICATION_COVERS_RETRY,
     IN_SYNC_WITHIN_REPLICAS,

@@ -241,25 +241,13 @@ class DecimalText(Written):
 
     def rules(self) -> tuple[Rule, ...]:
         shape = Rule(DECIMAL_TEXT, is_decimal("self"), DECIMAL_HELP)
-        return (
-            shape,
-            *self._bound(DECIMAL_TEXT, is_decimal("self"), "double(self) >= {}", "double(self) <= {}"),
-        )
-
-    def _bound(self, rule: str, guard: str, at_least: str, at_most: str) -> tuple[Rule, ...]:
-        whole = DecimalText(_double(self.least), _double(self.most))
-        parts = Written._bound(whole, rule, guard, at_least, at_most)  # noqa: SLF001  (the same method, other bounds)
-        return tuple(Rule(part.id, part.cel, self.bounds) for part in parts)
+        least, most = "double(self) >= double('{}')", "double(self) <= double('{}')"
+        return (shape, *self._bound(DECIMAL_TEXT, is_decimal("self"), least, most))
 
     def __get_pydantic_core_schema__(
         self, _source: object, _handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
         return self._core(lambda raw: self._typed(Decimal, raw, DECIMAL_HELP))
-
-
-def _double(text: str) -> str:
-    """CEL has no comparison of doubles with whole numbers written without a point."""
-    return text if not text or "." in text else f"{text}.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,3 +331,13 @@ class ListOf:
 
     kind: str = "atomic"
     keys: tuple[str, ...] = ()
+
+    def __get_pydantic_core_schema__(
+        self, source: object, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def _check(self, value: tuple[object, ...]) -> tuple[object, ...]:
+        if self.kind == "set" and len(set(value)) < len(value):
+            raise PydanticCustomError(OWN_ERROR, "{text}", {"text": "must not hold the same entry twice"})
+        return value
