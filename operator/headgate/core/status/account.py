@@ -1,0 +1,160 @@
+"""Everything known about one custom resource after a pass, from which its status follows. Knows no broker and no cluster."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from headgate.api import (
+    ConsumerGroupStatus,
+    DeadLetterQueueStatus,
+    EventBrokerStatus,
+    EventTopicStatus,
+    Mode,
+    RetryPolicyStatus,
+)
+from headgate.core.changes import Standing
+from headgate.core.claims import Record
+from headgate.core.compiled import Compiled, Retry
+from headgate.core.lagview import LagView
+from headgate.core.outcomes import Finding
+from headgate.core.progress import DeadLetters
+from headgate.core.resource import Stats
+from headgate.core.vanished import Vanished
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """The broker is away: since when, and the error of the first failure, so that status does not change with every try."""
+
+    since: datetime
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """A condition that was decided elsewhere, e.g. ScalingActive; None: unknown."""
+
+    type: str
+    holds: bool | None
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """What status needs to know about an object of any kind."""
+
+    now: datetime
+    generation: int
+    findings: tuple[Finding, ...] = ()  # of topology, tenancy and compiling, and what the broker refused
+    aspects: tuple[Aspect, ...] = ()
+    outage: Outage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManagedAccount(Account):
+    """What status needs to know about an object that becomes something in a broker."""
+
+    mode: Mode = Mode.ENFORCE
+    suspended: bool = False
+    deleting: bool = False
+    acknowledged: str = ""  # the identity whose loss a person has acknowledged
+    external_name: str = ""  # "" where it could not be worked out
+    record: Record = field(default_factory=Record)  # as it was read back
+    compiled: Compiled | None = None  # None: its references do not hold
+    standings: tuple[Standing, ...] = ()  # `core.plan.done` applied to those whose change was carried out
+    estate: Vanished | None = None  # nothing is done on this broker until somebody acknowledges that
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicAccount(ManagedAccount):
+    """An EventTopic."""
+
+    previous: EventTopicStatus | None = None
+    stats: Stats | None = None  # None: not read in this pass
+
+
+@dataclass(frozen=True, slots=True)
+class ScalingAccount:
+    """What scaling decided last for the workload of a group."""
+
+    current: int | None
+    desired: int | None
+    reason: str
+    message: str
+    last_change: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BindingAccount:
+    """The ConfigMap that workers mount, as it was written."""
+
+    config_map_name: str
+    revision: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupAccount(ManagedAccount):
+    """A ConsumerGroup."""
+
+    previous: ConsumerGroupStatus | None = None
+    lag: LagView | None = None  # already coalesced; None: not looked at yet
+    learned: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    scaling: ScalingAccount | None = None
+    binding: BindingAccount | None = None
+    capturing: bool = False  # a dead-letter queue is declared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueueAccount(ManagedAccount):
+    """A DeadLetterQueue."""
+
+    previous: DeadLetterQueueStatus | None = None
+    letters: tuple[DeadLetters, ...] | None = None  # None: not read in this pass
+    triage_within: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """How a retry policy works out for one group."""
+
+    group: str  # namespace/name
+    retry: Retry | None  # None: the group does not compile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyAccount(Account):
+    """A RetryPolicy."""
+
+    previous: RetryPolicyStatus | None = None
+    uses: tuple[Use, ...] = ()
+    worst_case: timedelta | None = None  # of attempts and waits, as declared
+    deadline: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What the broker cluster turned out to be."""
+
+    type: str
+    server_version: str
+    identity: str
+    capabilities: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerAccount(Account):
+    """An EventBroker."""
+
+    previous: EventBrokerStatus | None = None
+    deleting: bool = False
+    record: Record = field(default_factory=Record)
+    cluster: Cluster | None = None  # None: never reached since the process began
+    refused: Finding | None = None  # the cluster answered and let us not in, or the credentials are no use
+    estate: Vanished | None = None
+    topics: int = 0
+    groups: int = 0
+    queues: int = 0
+    effective: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -1,0 +1,83 @@
+"""Whether a whole estate is gone from behind its address, rather than single objects. Knows no broker."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+from headgate.core.outcomes import Finding, Outcome
+from headgate.core.resource import Key, Observed
+
+FEW: Final = 3  # so many may always be gone, one by one
+SHARE: Final = 10  # beyond that, one in so many
+
+_SWAPPED: Final = ("AnotherCluster", "another cluster answers at this address than the one that was known")
+_GONE: Final = ("ManyVanished", "more objects than an accident takes vanished from the broker at once")
+
+
+@dataclass(frozen=True, slots=True)
+class Vanished:
+    """An estate that is gone: why, which objects, and the word with which a person acknowledges it."""
+
+    reason: str
+    message: str
+    token: str
+    gone: frozenset[Key] = frozenset()  # recorded, and not there any more or replaced
+    acknowledged: bool = False  # everything in `gone` counts as acknowledged too
+
+    @property
+    def finding(self) -> Finding:
+        """The same as a finding on every object of the estate."""
+        return Finding(Outcome.LOST, self.reason, self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What people said: the token that status asked for, and the one that they wrote."""
+
+    asked: str = (
+        ""  # status.lost.externalId of the EventBroker; forgotten: a new one is made of what is gone now
+    )
+    given: str = ""  # annotation headgate.dev/acknowledge of the EventBroker
+
+
+def estate_vanished(
+    recorded: Mapping[Key, str],
+    observed: Mapping[Key, Observed],
+    *,
+    known_cluster: str,
+    cluster: str,
+    word: Word,
+    mourned: Collection[Key] = (),
+) -> Vanished | None:
+    """What is to be held back because more than a few of the recorded objects are gone in one pass.
+
+    `recorded` are the identities of everything that status remembers of this broker, `mourned` what was reported as
+    DataLost before and so did not vanish now. Another cluster behind the same address counts however little is gone.
+    An acknowledged loss stays the answer while anything of it waits to be made good, so that an operator that is
+    interrupted half-way need not ask again.
+    """
+    gone = frozenset(
+        key for key, identity in recorded.items() if key not in mourned and _gone(observed.get(key), identity)
+    )
+    if known_cluster not in ("", cluster):
+        return _vanished(_SWAPPED, _token(known_cluster, cluster), gone, word)
+    followed_up = bool(gone) and word.asked != "" and word.asked == word.given
+    if len(gone) <= max(FEW, len(recorded) // SHARE) and not followed_up:
+        return None
+    lost = (f"{key} {recorded[key]}" for key in sorted(gone))
+    return _vanished(_GONE, word.asked or _token(cluster, *lost), gone, word)
+
+
+def _gone(found: Observed | None, identity: str) -> bool:
+    return bool(identity) and (found is None or found.identity != identity)
+
+
+def _token(*parts: str) -> str:
+    return sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _vanished(said: tuple[str, str], token: str, gone: frozenset[Key], word: Word) -> Vanished:
+    reason, text = said
+    message = f'{text}; nothing is changed there until the EventBroker is annotated with headgate.dev/acknowledge: "{token}"'
+    return Vanished(reason, message, token, gone, acknowledged=word.given == token)
