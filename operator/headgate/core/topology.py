@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from headgate.api import (
     ConsumerGroupSpec,
@@ -12,6 +13,8 @@ from headgate.api import (
 )
 from headgate.core.estate import Declared, Ref
 from headgate.core.outcomes import Finding
+
+ENVELOPE: Final = 16 * 1024  # bytes that a dead letter may have beyond the event in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,9 @@ class Queue:
     broker: Declared[EventBrokerSpec]
     external_name: str
     replicas: int | None
-    max_message_size: int | None  # bytes: declared, else the largest source plus 16 KiB; None: no source is bounded
+    max_message_size: (
+        int | None
+    )  # bytes: declared, else the largest source plus 16 KiB; None: no source is bounded
 
 
 @dataclass(frozen=True, slots=True)
