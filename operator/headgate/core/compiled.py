@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+from headgate.core.moves import Route
 from headgate.core.outcomes import Finding
 from headgate.core.resource import Resource
 
@@ -46,3 +47,4 @@ class Compiled:
     effective: Mapping[str, str] = field(default_factory=dict)  # computed defaults, for status.effective
     binding: Mapping[str, str] | None = None  # file name -> content; consumer groups only
     retry: Retry | None = None  # consumer groups only
+    route: Route | None = None  # consumer groups only: what movers are told

@@ -1,7 +1,7 @@
 """What the mover does with an event that no worker will settle any more: routes in, decisions out. Knows no broker and no clock."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -47,6 +47,12 @@ class Routes:
         return {(route.source, route.reader): route for route in self.routes}
 
 
+def routes_of(broker: str, routes: Iterable[Route | None]) -> Routes:
+    """The routing value of one EventBroker ("namespace/name"), in an order that depends on nothing but the routes."""
+    known = (route for route in routes if route is not None)
+    return Routes(broker, tuple(sorted(known, key=lambda route: (route.group, route.source, route.reader))))
+
+
 class RoutesError(ValueError):
     """A text that is no routing value, or one of a newer Headgate."""
 
@@ -55,8 +61,7 @@ class RoutesError(ValueError):
 
 def render(routes: Routes) -> str:
     """The routing value as text: equal values give equal texts."""
-    ordered = sorted(routes.routes, key=lambda r: (r.group, r.source, r.reader))
-    body = {"version": VERSION, "broker": routes.broker, "routes": [_sparse(route) for route in ordered]}
+    body = {"version": VERSION, "broker": routes.broker, "routes": [_sparse(route) for route in routes.routes]}
     return json.dumps(body, indent=1, sort_keys=True)
 
 
