@@ -44,7 +44,7 @@ class Standing:
     exists: bool = False
     action: Action | None = None  # what is done, or would be if nothing stood in its way
     diffs: tuple[Diff, ...] = ()  # all that differs, also what is blocked
-    lost: str = ""  # the recorded identity of an object that is gone or was replaced, until somebody acknowledges it
+    lost: str = ""  # the recorded identity of what is gone or replaced, until somebody acknowledges it
     checkpoint: str = ""  # the recorded position, as long as it means something
     findings: tuple[Finding, ...] = ()
 
