@@ -107,10 +107,10 @@ class Pace:
 def seen(history: History, progress: Progress, now: datetime) -> History:
     """The history with one more look at the group."""
     last = history.last
-    if last is None or not history.samples:
+    if last is None or history.received is None:
         return _begin(progress, now)
     if len(progress.partitions) < len(last.partitions):
-        return _begin(progress, now) if _sight(history, now, STALE) is Sight.LOST else history
+        return _begin(progress, now) if _sight(history.received, now, STALE) is Sight.LOST else history
     if progress.at < last.at or _restarted(last, progress):
         return _begin(progress, now)
     sample = _next(history.samples[-1], last, progress)
@@ -154,7 +154,7 @@ def figures(history: History, now: datetime, patience: timedelta, stale_after: t
     passed = max(_NOTHING, now - received)
     stranded = history.stuck_since is not None and now - history.stuck_since > patience
     return Lag(
-        sight=_sight(history, now, stale_after),
+        sight=_sight(received, now, stale_after),
         pending=last.pending,
         in_flight=last.in_flight,
         redelivered=last.redelivered,
@@ -238,8 +238,10 @@ def _next(sample: Sample, before: Progress, after: Progress) -> Sample:
 
 
 def _trimmed(samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
-    oldest = samples[-1].at - SLOW
-    return tuple(s for s in samples[-_KEEP:] if s.at >= oldest or s is samples[-2:][0])
+    """What is newer than the longest window, and the one before."""
+    kept = samples[-_KEEP:]
+    begin = next(n for n, sample in enumerate(kept) if kept[-1].at - sample.at <= SLOW)
+    return kept[max(0, begin - 1) :]
 
 
 def _empty(progress: Progress) -> bool:
@@ -266,10 +268,8 @@ def _stuck(before: Progress, after: Progress) -> bool:
     return _abandoned(after) and still and not moved
 
 
-def _sight(history: History, now: datetime, stale_after: timedelta) -> Sight:
-    if history.received is None:
-        return Sight.LOST
-    passed = now - history.received
+def _sight(received: datetime, now: datetime, stale_after: timedelta) -> Sight:
+    passed = now - received
     if passed <= stale_after:
         return Sight.FRESH
     return Sight.LOST if passed > max(LOST, stale_after * 2) else Sight.STALE
@@ -288,12 +288,17 @@ def _since(start: datetime | None, now: datetime) -> timedelta | None:
 def _window(samples: tuple[Sample, ...], window: timedelta) -> tuple[Sample, Sample, float] | None:
     """The longest stretch within the window; where looks are rarer than that, the last two."""
     newest = samples[-1]
-    inside = next((s for s in samples if newest.at - s.at <= window), newest)
-    if newest.at - inside.at < _SHORTEST:
-        inside = next((s for s in reversed(samples) if newest.at - s.at >= _SHORTEST), newest)
-    if inside is newest:
+    begin = next(n for n, sample in enumerate(samples) if newest.at - sample.at <= window)
+    first = samples[begin]
+    if begin > 0 and samples[begin - 1] == replace(first, at=samples[begin - 1].at):
+        first = replace(
+            first, at=newest.at - window
+        )  # nothing happened since the look before, so also at that time
+    if newest.at - first.at < _SHORTEST:
+        first = next((s for s in reversed(samples) if newest.at - s.at >= _SHORTEST), newest)
+    if first is newest:
         return None
-    return inside, newest, (newest.at - inside.at).total_seconds()
+    return first, newest, (newest.at - first.at).total_seconds()
 
 
 def _arriving(samples: tuple[Sample, ...], window: timedelta) -> float | None:
