@@ -33,8 +33,8 @@ COMMANDS: Final = (
     Command("dlq", "headgate.cli.dlq", "list, show, resolve and discard dead letters"),
     Command("release", "headgate.cli.release", "let objects go while the operator is stopped"),
     Command("crds", "headgate.cli.crds", "print the custom resource definitions"),
-    Command("local", "headgate.cli.local", "start and stop a laptop-sized cluster", "local"),
-    Command("demo", "headgate.cli.demo", "play the whole story on this machine", "local"),
+    Command("local", "headgate.local.cli", "start and stop a laptop-sized cluster", "local"),
+    Command("demo", "headgate.local.demo", "play the whole story on this machine", "local"),
 )
 
 

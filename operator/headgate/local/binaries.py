@@ -93,6 +93,8 @@ def _build(names: Iterable[str], say: Say) -> None:
         f"building Kubernetes {kubernetes_version()} ({', '.join(names)}) from its Go modules: tests and demo run on the"
         f" real control plane. About {minutes} min on two cores, once; kept in {cached_binaries()}"
     )
+    for stale in cache_root().glob(".build-*"):  # of a build that was killed: only one runs at a time
+        shutil.rmtree(stale, ignore_errors=True)
     toolchain = find_go(say)
     scratch = Path(tempfile.mkdtemp(prefix=".build-", dir=cache_root()))
     try:
