@@ -310,7 +310,7 @@ class ConsumerGroupSpec(Managed):
     )
     retry_policy_ref: ObjectRef | None = Field(
         default=None,
-        description="The RetryPolicy to use. Left out: 5 attempts of at most 30s each, with waits of 1s, 2s, 4s and 8s.",
+        description="The RetryPolicy to use, of this namespace. Left out: 5 attempts of at most 30s each, with waits of 1s, 2s, 4s and 8s.",
     )
     dead_letter_queue_ref: ObjectRef | None = Field(
         default=None,
