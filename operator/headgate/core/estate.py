@@ -15,7 +15,9 @@ from headgate.api import (
 )
 from headgate.core.claims import Record
 
-SpecT = TypeVar("SpecT", EventBrokerSpec, EventTopicSpec, ConsumerGroupSpec, RetryPolicySpec, DeadLetterQueueSpec)
+SpecT = TypeVar(
+    "SpecT", EventBrokerSpec, EventTopicSpec, ConsumerGroupSpec, RetryPolicySpec, DeadLetterQueueSpec
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,7 +42,9 @@ class Declared(Generic[SpecT]):
     spec: SpecT
     created: datetime | None = None
     deleting: bool = False
-    annotations: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # only headgate.dev/...
+    annotations: Mapping[str, str] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # only headgate.dev/...
     record: Record = field(default_factory=Record)
 
 
@@ -54,4 +58,6 @@ class Estate:
     groups: Mapping[Ref, Declared[ConsumerGroupSpec]] = field(default_factory=dict)
     policies: Mapping[Ref, Declared[RetryPolicySpec]] = field(default_factory=dict)
     queues: Mapping[Ref, Declared[DeadLetterQueueSpec]] = field(default_factory=dict)
-    namespaces: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # name -> labels, where they may be read
+    namespaces: Mapping[str, Mapping[str, str]] = field(
+        default_factory=dict
+    )  # name -> labels, where they may be read

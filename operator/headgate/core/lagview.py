@@ -5,7 +5,7 @@ at once; at rest the last word is the exact one, and then nothing is written any
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -56,7 +56,13 @@ def publish(before: LagView | None, lag: Lag, promise: timedelta | None, now: da
     if lag.sight is Sight.LOST and before is None:
         return None
     fresh = _freshness(before, lag, promise, now)
-    figures = _figures(lag) if before is None or lag.sight is not Sight.LOST else before.lag
+    if before is not None and lag.sight is Sight.LOST:
+        return (
+            before
+            if fresh is before.fresh
+            else replace(before, fresh=fresh, message=_message(fresh, lag, promise), turned=now)
+        )
+    figures = _figures(lag)
     if before is not None and fresh is before.fresh and not _worth(before, figures, lag, now):
         return before
     return LagView(

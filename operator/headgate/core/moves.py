@@ -61,7 +61,11 @@ class RoutesError(ValueError):
 
 def render(routes: Routes) -> str:
     """The routing value as text: equal values give equal texts."""
-    body = {"version": VERSION, "broker": routes.broker, "routes": [_sparse(route) for route in routes.routes]}
+    body = {
+        "version": VERSION,
+        "broker": routes.broker,
+        "routes": [_sparse(route) for route in routes.routes],
+    }
     return json.dumps(body, indent=1, sort_keys=True)
 
 

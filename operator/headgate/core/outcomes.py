@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+
 class Outcome(StrEnum):
     """What a finding means for the object it was found on."""
 
@@ -12,6 +13,7 @@ class Outcome(StrEnum):
     CONFLICT = "Conflict"  # somebody else owns the broker object
     LOST = "DataLost"  # an object that held data vanished or was replaced; a person decides
     WARNING = "Warning"  # done, and worth saying
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

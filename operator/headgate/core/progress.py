@@ -28,7 +28,9 @@ class Progress:
     oldest_unsettled: datetime | None = None
     checkpoint: str = ""  # a lost reader restarts here: repeats, never gaps
     repeats_at_most: int = 0  # what restarting there would hand out again
-    deliveries: int | None = None  # handed out so far, repeats counted again, only ever grows; None: positions have no gaps
+    deliveries: int | None = (
+        None  # handed out so far, repeats counted again, only ever grows; None: positions have no gaps
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from headgate.api import (
 from headgate.core.changes import Standing
 from headgate.core.claims import Record
 from headgate.core.compiled import Compiled, Retry
+from headgate.core.conditions import Aspect
 from headgate.core.lagview import LagView
 from headgate.core.outcomes import Finding
 from headgate.core.progress import DeadLetters
@@ -32,16 +33,6 @@ class Outage:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Aspect:
-    """A condition that was decided elsewhere, e.g. ScalingActive; None: unknown."""
-
-    type: str
-    holds: bool | None
-    reason: str
-    message: str = ""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """What status needs to know about an object of any kind."""
@@ -49,7 +40,7 @@ class Account:
     now: datetime
     generation: int
     findings: tuple[Finding, ...] = ()  # of topology, tenancy and compiling, and what the broker refused
-    aspects: tuple[Aspect, ...] = ()
+    aspects: tuple[Aspect, ...] = ()  # conditions that were decided elsewhere, e.g. ScalingActive
     outage: Outage | None = None
 
 
@@ -74,6 +65,9 @@ class TopicAccount(ManagedAccount):
 
     previous: EventTopicStatus | None = None
     stats: Stats | None = None  # None: not read in this pass
+    figures_written: datetime | None = (
+        None  # when figures in status last changed; None: not since the process began
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +107,7 @@ class QueueAccount(ManagedAccount):
 
     previous: DeadLetterQueueStatus | None = None
     letters: tuple[DeadLetters, ...] | None = None  # None: not read in this pass
+    figures_written: datetime | None = None  # as above
     triage_within: timedelta | None = None
 
 
@@ -154,6 +149,7 @@ class BrokerAccount(Account):
     cluster: Cluster | None = None  # None: never reached since the process began
     refused: Finding | None = None  # the cluster answered and let us not in, or the credentials are no use
     estate: Vanished | None = None
+    figures_written: datetime | None = None  # as above
     topics: int = 0
     groups: int = 0
     queues: int = 0
