@@ -23,6 +23,7 @@ Json = Mapping[str, Any]
 OWNER: Final = "headgate.dev/owner"
 MANAGED: Final = "headgate.dev/managed"
 IDENTITY: Final = "headgate.dev/identity"
+ADOPTED: Final = "headgate.dev/adopted"
 _OURS: Final = "headgate.dev/"
 _SERVERS: Final = "_nats."
 
@@ -74,17 +75,23 @@ def _load_source(raw: Json) -> Source:
         raw.get("filter_subject", ""),
         tuple(_load_transform(part) for part in raw.get("subject_transforms") or ()),
         External(external["api"], external.get("deliver", "")) if external else None,
+        (raw.get("consumer") or {}).get("name", ""),
+        (raw.get("consumer") or {}).get("deliver_subject", ""),
     )
 
 
 def _dump_source(value: Source) -> Json:
+    consumer = {"name": value.consumer, "deliver_subject": value.deliver_subject}
     parts = {
         "name": value.name,
         "opt_start_seq": value.opt_start_seq,
         "opt_start_time": value.opt_start_time,
         "filter_subject": value.filter_subject,
         "subject_transforms": [_dump_transform(part) for part in value.subject_transforms],
-        "external": {"api": value.external.api, "deliver": value.external.deliver} if value.external else None,
+        "external": {"api": value.external.api, "deliver": value.external.deliver}
+        if value.external
+        else None,
+        "consumer": {name: part for name, part in consumer.items() if part} if value.consumer else None,
     }
     return {name: part for name, part in parts.items() if part}
 
@@ -99,11 +106,20 @@ def _load_limits(raw: Json) -> ConsumerLimits:
 
 
 def _dump_limits(value: ConsumerLimits) -> Json:
-    return {"inactive_threshold": nanoseconds(value.inactive_threshold), "max_ack_pending": value.max_ack_pending}
+    return {
+        "inactive_threshold": nanoseconds(value.inactive_threshold),
+        "max_ack_pending": value.max_ack_pending,
+    }
+
+
+def load_placement(raw: Json) -> Placement:
+    """Where replicas may live, as the server has it."""
+    return Placement(raw.get("cluster", ""), tuple(sorted(raw.get("tags") or ())), raw.get("preferred", ""))
 
 
 def _dump_placement(value: Placement) -> Json | None:
-    return {"cluster": value.cluster, "tags": list(value.tags)} if value != Placement() else None
+    parts = {"cluster": value.cluster, "tags": list(value.tags), "preferred": value.preferred}
+    return {name: part for name, part in parts.items() if part} or None
 
 
 def _dump_republish(value: Republish) -> Json | None:
@@ -112,22 +128,28 @@ def _dump_republish(value: Republish) -> Json | None:
 
 _SPECIAL: Final[Mapping[str, _Codec]] = {
     "placement": _Codec(
-        lambda raw: Placement(raw.get("cluster", ""), tuple(sorted(raw.get("tags") or ()))),
+        load_placement,
         Placement(),
         _dump_placement,
     ),
     "mirror": _Codec(_load_source, None, _dump_source),
     "sources": _Codec(
-        lambda raw: tuple(_load_source(part) for part in raw), (), lambda value: [_dump_source(part) for part in value]
+        lambda raw: tuple(_load_source(part) for part in raw),
+        (),
+        lambda value: [_dump_source(part) for part in value],
     ),
-    "subject_transform": _Codec(_load_transform, None, _dump_transform),
+    "subject_transform": _Codec(
+        _load_transform, Transform("", ""), lambda value: _dump_transform(value) if value.dest else None
+    ),
     "republish": _Codec(
         lambda raw: Republish(raw.get("dest", ""), raw.get("src", ""), bool(raw.get("headers_only"))),
         Republish(""),
         _dump_republish,
     ),
     "consumer_limits": _Codec(_load_limits, ConsumerLimits(), _dump_limits),
-    "backoff": _Codec(lambda raw: tuple(map(duration, raw)), (), lambda value: [nanoseconds(part) for part in value]),
+    "backoff": _Codec(
+        lambda raw: tuple(map(duration, raw)), (), lambda value: [nanoseconds(part) for part in value]
+    ),
     "opt_start_time": _Codec(_load_moment, "", lambda value: value or None),
     "pause_until": _Codec(_load_moment, "", lambda value: value or None),
     "compression": _plain("none"),
@@ -137,7 +159,9 @@ _SPECIAL: Final[Mapping[str, _Codec]] = {
     "subjects": _strings(),
     "filter_subjects": _strings(),
     "max_deliver": _UNBOUNDED,
-    **dict.fromkeys(("max_consumers", "max_msgs", "max_bytes", "max_msgs_per_subject", "max_msg_size"), _UNBOUNDED),
+    **dict.fromkeys(
+        ("max_consumers", "max_msgs", "max_bytes", "max_msgs_per_subject", "max_msg_size"), _UNBOUNDED
+    ),
 }
 _BY_TYPE: Final = {"str": _TEXT, "bool": _FLAG, "int": _NUMBER, "timedelta": _DURATION}
 
@@ -153,7 +177,7 @@ _CONSUMER: Final = _codecs(Consumer)
 # Declared whenever an object is: they never leave a declaration, so nobody has to remember that they were set.
 _ALWAYS: Final = frozenset(
     "subjects retention storage num_replicas max_age max_bytes max_msgs max_msgs_per_subject max_msg_size discard "
-    "duplicate_window subject_transform filter_subjects ack_policy ack_wait max_deliver max_ack_pending deliver_policy "
+    "duplicate_window filter_subjects ack_policy ack_wait max_deliver max_ack_pending deliver_policy "
     "opt_start_seq opt_start_time deliver_subject metadata".split()
 )
 
@@ -195,7 +219,9 @@ def dump(desired: Stream | Consumer, found: Json | None, marks: Mapping[str, str
     return document
 
 
-def _metadata(desired: Stream | Consumer, found: Mapping[str, str], marks: Mapping[str, str]) -> dict[str, str]:
+def _metadata(
+    desired: Stream | Consumer, found: Mapping[str, str], marks: Mapping[str, str]
+) -> dict[str, str]:
     ours = {part.removeprefix("metadata.") for part in _tokens(found) if part.startswith("metadata.")}
     kept = {name: value for name, value in found.items() if not name.startswith(_SERVERS) and name != MANAGED}
     if desired.metadata is not None:
@@ -237,6 +263,11 @@ def mark_of(config: Json) -> str | None:
 def managed_of(config: Json) -> frozenset[str]:
     """Optional settings that the mark says were declared."""
     return frozenset(part.partition(".")[0] for part in _tokens(config.get("metadata") or {}))
+
+
+def adopted(config: Json) -> bool:
+    """Whether the mark says that the object was there before its owner."""
+    return (config.get("metadata") or {}).get(ADOPTED) == "true"
 
 
 def identity_of(config: Json) -> str:

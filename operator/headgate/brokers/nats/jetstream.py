@@ -94,11 +94,15 @@ class JetStream:
         self._prefix = f"$JS.{domain}.API" if domain else "$JS.API"
         self._timeout = timeout
 
+    def subject(self, verb: str) -> str:
+        """Where a question is asked."""
+        return f"{self._prefix}.{verb}"
+
     async def call(self, lane: Pace, verb: str, body: Json | None = None) -> Json:
         """One question; the answer without its error, which is raised."""
         payload = json.dumps(body, separators=(",", ":")).encode() if body is not None else b""
         async with lane.slot():
-            msg = await self.link.request(f"{self._prefix}.{verb}", payload, self._timeout)
+            msg = await self.link.request(self.subject(verb), payload, self._timeout)
         answer: Json = json.loads(msg.data)
         if error := answer.get("error"):
             raise self._error(error)

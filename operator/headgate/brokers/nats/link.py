@@ -79,9 +79,13 @@ class Link:
             async with asyncio.timeout(timeout):
                 return await answer
         except TimeoutError:
-            raise Unknown("TimedOut", f"no answer on {subject} within {timeout:g}s; it may have been done") from None
+            raise Unknown(
+                "TimedOut", f"no answer on {subject} within {timeout:g}s; it may have been done"
+            ) from None
         except (errors.Error, OSError) as error:
-            raise Unknown("Disconnected", self.scrub(f"the connection failed during a request: {error}")) from None
+            raise Unknown(
+                "Disconnected", self.scrub(f"the connection failed during a request: {error}")
+            ) from None
         finally:
             self._waiting.pop(token, None)
 
@@ -148,7 +152,9 @@ class Link:
         found: dict[str, Any] = self._options.login(lambda: self._check(client))
         if self._options.tls is not None:
             found["tls"] = self._options.tls
-            if address in self._known:  # told to us as a bare address; the certificate names what was declared
+            if (
+                address in self._known
+            ):  # told to us as a bare address; the certificate names what was declared
                 found["tls_hostname"] = urlsplit(self._spec.servers[0]).hostname
         return found
 
@@ -170,7 +176,9 @@ class Link:
         if answer is None or answer.done():
             return
         if msg.headers and msg.headers.get("Status") == _NO_RESPONDERS and not msg.data:
-            answer.set_exception(Unreachable("NoResponders", "nobody answers there: is JetStream up in this domain?"))
+            answer.set_exception(
+                Unreachable("NoResponders", "nobody answers there: is JetStream up in this domain?")
+            )
         else:
             answer.set_result(msg)
 
@@ -181,25 +189,35 @@ class Link:
             return
         for subject, answer in list(self._waiting.values()):
             if f'"{subject.lower()}"' in text and not answer.done():
-                answer.set_exception(Refused("PermissionDenied", f"the credentials may not publish to {subject}"))
+                answer.set_exception(
+                    Refused("PermissionDenied", f"the credentials may not publish to {subject}")
+                )
 
     def _on_close(self, client: Client) -> None:
         if client is not self._client:
             return
         for _, answer in list(self._waiting.values()):
             if not answer.done():
-                answer.set_exception(Unknown("Disconnected", "the connection was lost; it may have been done"))
+                answer.set_exception(
+                    Unknown("Disconnected", "the connection was lost; it may have been done")
+                )
 
     def _typed(self, client: Client, address: str, error: Exception) -> BrokerError:
         info = client._server_info  # noqa: SLF001  (nothing public says it)
         where = address.rpartition("@")[2]
         text = str(error).lower()
         if isinstance(error, PlainTextError):
-            return Refused("TLSFailed", f"{where} offers no encryption although it is demanded; nothing was sent")
+            return Refused(
+                "TLSFailed", f"{where} offers no encryption although it is demanded; nothing was sent"
+            )
         if isinstance(error, ssl.SSLError) or (info.get("tls_verify") and not _is_auth(text)):
-            return Refused("TLSFailed", self.scrub(f"no trust between us and {where}: check the TLS Secrets ({error})"))
+            return Refused(
+                "TLSFailed", self.scrub(f"no trust between us and {where}: check the TLS Secrets ({error})")
+            )
         if isinstance(error, errors.AuthorizationError) or _is_auth(text):
-            return Refused("AuthenticationFailed", f"{where} does not accept the credentials; put the right ones in")
+            return Refused(
+                "AuthenticationFailed", f"{where} does not accept the credentials; put the right ones in"
+            )
         what = str(error) or type(error).__name__
         return Unreachable("ConnectFailed", self.scrub(f"no connection to {where}: {what}"))
 

@@ -5,7 +5,7 @@ import contextlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from nats import errors
 from nats.aio.msg import Msg
@@ -13,12 +13,18 @@ from nats.aio.msg import Msg
 from headgate.brokers.base import BrokerError, Refused, Unreachable
 from headgate.brokers.messages import Absent, Kept
 from headgate.brokers.nats.bulk import Answer, Ask, Bulk, Pairs
+from headgate.brokers.nats.documents import OWNER
 from headgate.brokers.nats.link import Link
-from headgate.brokers.nats.wire import CAPTURE, EXPECT_NOTHING, MOVER, event_of, guarded, moment, notice_of
+from headgate.brokers.nats.names import ADVISORIES_NAME as CAPTURE
+from headgate.brokers.nats.times import moment
+from headgate.brokers.nats.wire import EXPECT_NOTHING, MOVER, event_of, guarded, notice_of
 from headgate.core.letters import Event, Letter
 from headgate.core.moves import Cause, Incarnation, Notice
 
-MARK: Final = "headgate.dev/owner"  # in the metadata of what is ours
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.aio.subscription import Subscription
+
 MISSED: Final = (
     "headgate.dev/missed"  # in the metadata of the movers' position: advisories lost unread, at most
 )
@@ -70,7 +76,7 @@ class NatsMessages:
 
     async def notices(self, limit: int, wait: timedelta) -> Sequence[Notice]:
         """Pull advisories. What is none of ours to understand is settled at once."""
-        pull = self._pulls.pop() if self._pulls else _Pull(self._link, self._api)
+        pull = self._pulls.pop() if self._pulls else _Pull(self._link, self._api, CAPTURE, MOVER)
         try:
             got = await pull.take(limit, wait.total_seconds())
         finally:
@@ -112,7 +118,7 @@ class NatsMessages:
         if _code(body) in {_NO_STREAM, _NO_CONSUMER}:
             return False
         _demand(body, f"consumer {source}/{reader}")
-        return MARK in (body["config"].get("metadata") or {})
+        return OWNER in (body["config"].get("metadata") or {})
 
     async def keep(self, letters: Sequence[Letter]) -> Sequence[Kept]:
         """Publish each under its own subject on the condition that nothing stands there."""
@@ -141,10 +147,10 @@ class NatsMessages:
         _demand(body, f"consumer {source}/{reader}")
         if not _stranded(body, after):
             return False
-        ask = Ask(f"{self._api}CONSUMER.MSG.NEXT.{source}.{reader}", b'{"batch":1,"no_wait":true}')
-        msg = await self._bulk.one(ask)
-        if msg.reply:
+        pull = _Pull(self._link, self._api, source, reader)
+        for msg in await pull.take(1, 0):
             await self._tell(msg.reply, b"-NAK")
+        await pull.aclose()
         return True
 
     async def missed(self) -> int:
@@ -191,12 +197,13 @@ class NatsMessages:
 
 
 class _Pull:
-    """One inbox for pulled messages, and at most one pull under way."""
+    """One inbox for messages pulled from one durable, and at most one pull under way."""
 
-    def __init__(self, link: Link, api: str) -> None:
+    def __init__(self, link: Link, api: str, stream: str, durable: str) -> None:
         self._link = link
-        self._subject = f"{api}CONSUMER.MSG.NEXT.{CAPTURE}.{MOVER}"
-        self._client: object = None
+        self._subject = f"{api}CONSUMER.MSG.NEXT.{stream}.{durable}"
+        self._client: Client | None = None
+        self._subscription: Subscription | None = None
         self._inbox = ""
         self._got: list[Msg] = []
         self._ended = False
@@ -207,13 +214,13 @@ class _Pull:
         client = await self._link.client()
         if client is not self._client:
             self._inbox = client.new_inbox()
-            await client.subscribe(self._inbox, cb=self._on_message)
+            self._subscription = await client.subscribe(self._inbox, cb=self._on_message)
             self._client = client
         if self._got:  # they came after the last call had given up
             taken, self._got = self._got, []
             return taken
         self._ended = False
-        pull = {"batch": limit, "no_wait": True, "expires": int(wait * SECOND)}
+        pull = {"batch": limit, "no_wait": True, **({"expires": int(wait * SECOND)} if wait else {})}
         try:
             await client.publish(self._subject, json.dumps(pull).encode(), reply=self._inbox)
         except (errors.Error, OSError) as error:
@@ -225,6 +232,12 @@ class _Pull:
                     await self._change.wait()
         taken, self._got = self._got, []
         return taken
+
+    async def aclose(self) -> None:
+        """Let go of the inbox."""
+        with contextlib.suppress(errors.Error, OSError):
+            if self._subscription is not None:
+                await self._subscription.unsubscribe()
 
     async def _on_message(self, msg: Msg) -> None:
         if msg.reply:

@@ -44,7 +44,9 @@ def options(connection: NatsConnection, credentials: Credentials) -> Options:
     )
 
 
-def _login(credentials: Credentials) -> tuple[tuple[str, ...], Callable[[Callable[[], None]], dict[str, Any]]]:
+def _login(
+    credentials: Credentials,
+) -> tuple[tuple[str, ...], Callable[[Callable[[], None]], dict[str, Any]]]:
     values = {key: _text(key, value) for key, value in credentials.values.items()}
     if "creds" in values:
         return _creds(values["creds"])
@@ -58,7 +60,9 @@ def _login(credentials: Credentials) -> tuple[tuple[str, ...], Callable[[Callabl
         user, password = values["username"], values["password"].rstrip("\r\n")
         return (password,), lambda check: {"user": user.strip(), "password": _guarded(check, password)}
     if values:
-        raise Refused(INVALID, "the Secret has none of the keys creds, nkey, token, username and password; add one")
+        raise Refused(
+            INVALID, "the Secret has none of the keys creds, nkey, token, username and password; add one"
+        )
     return (), lambda _check: {}
 
 
@@ -82,7 +86,9 @@ def _seed(key: str, text: str) -> str:
     try:
         nkeys.from_seed(bytearray(seed.encode())).wipe()
     except Exception:  # noqa: BLE001  (the library raises errors of many kinds, some of which quote the seed)
-        raise Refused(INVALID, f"key {key} of the Secret holds no usable nkey seed; put the right one in") from None
+        raise Refused(
+            INVALID, f"key {key} of the Secret holds no usable nkey seed; put the right one in"
+        ) from None
     return seed
 
 
@@ -110,7 +116,8 @@ def _tls(credentials: Credentials) -> ssl.SSLContext | None:
             _load_client(context, credentials.client["tls.crt"], credentials.client["tls.key"])
     except (ssl.SSLError, ValueError, KeyError):
         raise Refused(
-            INVALID, "ca.crt, tls.crt or tls.key of the TLS Secrets is missing or no usable PEM; put the right ones in"
+            INVALID,
+            "ca.crt, tls.crt or tls.key of the TLS Secrets is missing or no usable PEM; put the right ones in",
         ) from None
     return context
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from headgate.brokers.nats.documents import (
     Json,
+    adopted,
     load_consumer,
     load_stream,
     managed_of,
@@ -49,7 +50,9 @@ class Reader:
         for key in keys:
             stream, durable = split(key)
             durables.setdefault(stream, set()).add(durable)
-        found = await asyncio.gather(*(self._of_stream(lane, stream, names) for stream, names in durables.items()))
+        found = await asyncio.gather(
+            *(self._of_stream(lane, stream, names) for stream, names in durables.items())
+        )
         return {key: info for part in found for key, info in part.items()}
 
     async def _of_stream(self, lane: Pace, stream: str, names: set[str]) -> Mapping[Key, Json]:
@@ -86,7 +89,9 @@ class Reader:
             entries = (page or {}).get(listing.entries) or ()
             names = [_name(entry) for entry in entries]
             certain = certain and (not last or names[:1] == [last])
-            found.update((name, info) for name, info in zip(names, entries, strict=True) if name in listing.names)
+            found.update(
+                (name, info) for name, info in zip(names, entries, strict=True) if name in listing.names
+            )
             end = offset + len(names)
             left = int((page or {}).get("total", 0)) - end
             if left <= 0 or len(names) < 2 or found.keys() >= listing.names:  # noqa: PLR2004  (one entry is the overlap)
@@ -104,7 +109,11 @@ def observed(key: Key, info: Json) -> Observed:
     """An info of the server as a value."""
     config = info["config"]
     load = load_stream if key.kind == STREAM else load_consumer
-    return Observed(load(key, config), info["created"], mark_of(config), managed_of(config), _stats(info))
+    mark, managed = mark_of(config), managed_of(config)
+    was_there = adopted(config)
+    return Observed(
+        load(key, config), info["created"], mark, managed=managed, stats=_stats(info), adopted=was_there
+    )
 
 
 def _stats(info: Json) -> Stats:

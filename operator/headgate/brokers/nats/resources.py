@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import ClassVar, Final, Self
 
+from headgate.brokers.nats.names import ADVISORIES_NAME
 from headgate.core.resource import FieldClass, Key, Resource, setting
 
 STREAM: Final = "stream"
@@ -15,6 +16,7 @@ CONSUMER: Final = "consumer"
 
 _FIXED, _ONE_WAY, _AT_CREATION = FieldClass.FIXED, FieldClass.ONE_WAY, FieldClass.AT_CREATION
 _NONE = timedelta(0)
+BUCKETED: Final = "{{partition("  # readers find events by the bucket, so it never changes
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,10 @@ class Placement:
 
     cluster: str = ""
     tags: tuple[str, ...] = ()
+    preferred: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.cluster, ",".join(self.tags), self.preferred))) or "anywhere"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +37,9 @@ class Transform:
 
     src: str
     dest: str
+
+    def __str__(self) -> str:
+        return f"{self.src} -> {self.dest}" if self.dest else "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,11 @@ class Source:
     filter_subject: str = ""
     subject_transforms: tuple[Transform, ...] = ()
     external: External | None = None
+    consumer: str = ""
+    deliver_subject: str = ""
+
+    def __str__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +74,9 @@ class Republish:
     dest: str
     src: str = ""
     headers_only: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.src} -> {self.dest}" if self.dest else "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +111,7 @@ class Stream(Resource):
     sources: tuple[Source, ...] | None = setting(reset=())
     compression: str | None = setting(reset="none")
     first_seq: int | None = setting(_AT_CREATION)
-    subject_transform: Transform | None = setting(_FIXED)
+    subject_transform: Transform | None = setting(reset=Transform("", ""))
     republish: Republish | None = setting(reset=Republish(""))
     allow_direct: bool | None = setting(reset=False)
     mirror_direct: bool | None = setting(reset=False)
@@ -113,9 +130,11 @@ class Stream(Resource):
     metadata: tuple[tuple[str, str], ...] | None = setting(reset=())
 
     def may_change(self, name: str, before: object, after: object) -> bool:
-        """Retention has no class of its own: only the way to and from a work queue is barred."""
+        """Two settings are barred only in part: the way to and from a work queue, and stored key buckets."""
         if name == "retention":
             return "workqueue" not in (before, after)
+        if name == "subject_transform":
+            return not any(isinstance(side, Transform) and BUCKETED in side.dest for side in (before, after))
         return super().may_change(name, before, after)
 
 
@@ -170,6 +189,9 @@ def stream_key(name: str) -> Key:
 
 def consumer_key(stream: str, durable: str) -> Key:
     return Key(CONSUMER, f"{stream}/{durable}")
+
+
+ADVISORIES: Final = stream_key(ADVISORIES_NAME)  # one per account, shared by every operator and mover
 
 
 def split(key: Key) -> tuple[str, str]:

@@ -4,24 +4,19 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, Final
 
+from headgate.brokers.nats.names import ADVISORIES_NAME as CAPTURE
+from headgate.brokers.nats.times import moment
 from headgate.core.letters import Entry, Event, Headers, Letter
 from headgate.core.moves import Cause, Notice
 
-CAPTURE: Final = "headgate_advisories"  # the stream that keeps advisories
-MOVER: Final = "headgate_mover"  # the position in it that all movers share
+MOVER: Final = "headgate_mover"  # the position in the capture stream that all movers share
 CONTROL: Final = "nats-"  # headers that the server acts on; on a dead letter they would act again
 SET_ASIDE: Final = "headgate-original-"  # stands before the name of such a header
 EXPECT_NOTHING: Final = ("Nats-Expected-Last-Subject-Sequence", "0")
 ROLLUP: Final = ("Nats-Rollup", "sub")
 _ILLEGAL: Final = re.compile(r"[^!#$%&'*+\-.^_`|~0-9A-Za-z]")
-
-
-def moment(text: str) -> datetime:
-    """A time as the server writes it, to the microsecond."""
-    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def headers_of(raw: str) -> Headers:

@@ -6,11 +6,17 @@ from dataclasses import replace
 from typing import Any, Final
 
 from headgate.brokers.base import Refused, Unreachable
-from headgate.brokers.nats.documents import IDENTITY, OWNER, Json, dump, mark_of
+from headgate.brokers.nats.documents import ADOPTED, IDENTITY, OWNER, Json, dump, load_placement, mark_of
 from headgate.brokers.nats.reading import observed
-from headgate.brokers.nats.resources import STREAM, Consumer, Placement, Stream, split
-from headgate.brokers.nats.names import ADVISORIES
-from headgate.brokers.nats.jetstream import CONSUMER_EXISTS, NAME_USED, STREAM_EXISTS, SUBJECTS_OVERLAP, JetStream, Rejected
+from headgate.brokers.nats.resources import ADVISORIES, STREAM, Consumer, Stream, split
+from headgate.brokers.nats.jetstream import (
+    CONSUMER_EXISTS,
+    NAME_USED,
+    STREAM_EXISTS,
+    SUBJECTS_OVERLAP,
+    JetStream,
+    Rejected,
+)
 from headgate.brokers.pace import Pace
 from headgate.core.changes import Action, Change
 from headgate.core.resource import Key, Observed, Resource, differences
@@ -66,14 +72,20 @@ class Writer:
         if change.action is Action.UPDATE and mark not in (None, str(change.owner)):
             raise Refused("OwnedByAnother", f"{change.key} bears the mark of {mark}")
         for step in _steps(desired, info["config"]):
-            info = await self._send(step, dump(step, info["config"], _kept_marks(change, info)), creating=False)
+            info = await self._send(
+                step, dump(step, info["config"], _kept_marks(change, info)), creating=False
+            )
         return _verified(desired, await self._paused(desired, info))
 
     async def _paused(self, desired: Stream | Consumer, info: Json) -> Json:
         """A pause is no setting to the server: an update keeps what it has, a call of its own changes it."""
         if not isinstance(desired, Consumer) or desired.pause_until is None:
             return info
-        if not list(differences(Consumer(desired.key, pause_until=desired.pause_until), observed(desired.key, info).resource)):
+        if not list(
+            differences(
+                Consumer(desired.key, pause_until=desired.pause_until), observed(desired.key, info).resource
+            )
+        ):
             return info
         stream, durable = split(desired.key)
         body = {"pause_until": desired.pause_until} if desired.pause_until else {}
@@ -134,7 +146,10 @@ def _marks(change: Change) -> Mapping[str, str]:
 def _kept_marks(change: Change, info: Json) -> Mapping[str, str]:
     """The identity of the cluster is written once; whoever comes later keeps it."""
     found = (info["config"].get("metadata") or {}).get(IDENTITY)
-    return {IDENTITY: found} if change.key == ADVISORIES and found else _marks(change)
+    if change.key == ADVISORIES:
+        return {IDENTITY: found} if found else _marks(change)
+    fresh = change.action is Action.ADOPT and mark_of(info["config"]) is None
+    return {**_marks(change), ADOPTED: "true"} if fresh else _marks(change)
 
 
 def _same(change: Change, info: Json) -> None:
@@ -146,8 +161,7 @@ def _steps(desired: Stream | Consumer, config: Json) -> tuple[Stream | Consumer,
     """The server refuses to move a stream and to change its replicas in one update."""
     if not isinstance(desired, Stream) or desired.placement is None or desired.num_replicas is None:
         return (desired,)
-    found = config.get("placement") or {}
-    moves = desired.placement != Placement(found.get("cluster", ""), tuple(sorted(found.get("tags") or ())))
+    moves = desired.placement != load_placement(config.get("placement") or {})
     if not moves or desired.num_replicas == config.get("num_replicas"):
         return (desired,)
     return replace(desired, num_replicas=config.get("num_replicas")), desired
