@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.servers import Kubectl
 
-from headgate.kube.paths import GROUP
+from headgate.api.kinds import GROUP
 from headgate.kube.rbac import RULES, Rule
 from headgate.local.client import Client
 from headgate.local.install import apply, install_crds

@@ -6,7 +6,7 @@ Secrets are read by name and never listed or watched; nothing has a wildcard; of
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from headgate.kube.paths import GROUP, PLURALS
+from headgate.api.kinds import GROUP, KINDS
 
 Component = Literal["operator", "mover"]
 Scope = Literal["namespace", "cluster", "own"]
@@ -30,7 +30,7 @@ class Rule:
 def _operator() -> tuple[Rule, ...]:
     kinds = (
         rule
-        for kind in PLURALS.values()
+        for kind in (each.plural for each in KINDS)
         for rule in (
             Rule("operator", GROUP, kind, ("get", "list", "watch"), "what is declared"),
             Rule(
