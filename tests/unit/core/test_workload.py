@@ -19,7 +19,6 @@ from headgate.core.workload import (
     Competitor,
     Course,
     Member,
-    ScalingView,
     Stance,
     Target,
     Workload,
@@ -278,9 +277,8 @@ def test_a_sentence_stays_until_its_reason_or_number_changes() -> None:
 
 
 def test_a_target_that_cannot_be_reached_keeps_its_last_figures() -> None:
-    shown = ScalingView(
-        2, 5, "A", "first", NOW, True, Activity.ENFORCED, "note", True, MappingProxyType({"a": "1"})
-    )
+    learned = MappingProxyType({"a": "1"})
+    shown = replace(view(None, FIVE, 2, NOW, saturated=True, learned=learned), message="first")
     found = unreached(shown, Activity.TARGET_NOT_FOUND, "gone")
     assert (found.current, found.desired, found.reason, found.message) == (2, 5, "TargetNotFound", "gone")
     assert (found.active, found.last_change, found.learned) == (False, NOW, {"a": "1"})
