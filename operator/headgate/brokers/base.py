@@ -16,7 +16,7 @@ from headgate.api import EventBrokerSpec
 from headgate.core.changes import Change
 from headgate.core.compiled import Compiled
 from headgate.core.estate import Ref
-from headgate.core.progress import DeadLetters, Progress
+from headgate.core.progress import Capture, DeadLetters, Progress
 from headgate.core.resource import Key, Observed, Resource
 from headgate.core.topology import Topology
 
@@ -91,6 +91,10 @@ class Broker(Protocol):
 
     async def dead_letters(self, queues: Collection[Key]) -> Mapping[Key, tuple[DeadLetters, ...]]:
         """What the given dead-letter objects hold, by group, sorted by group; absent ones are left out."""
+        ...
+
+    async def capture(self) -> Capture | None:
+        """How far movers are with the notices of this cluster; None while nothing keeps notices."""
         ...
 
     async def aclose(self) -> None:

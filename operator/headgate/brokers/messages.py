@@ -9,6 +9,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from headgate.api import EventBrokerSpec
+from headgate.brokers.base import Credentials
 from headgate.core.letters import Entry, Event, Letter
 from headgate.core.moves import Incarnation, Notice
 
@@ -81,6 +83,18 @@ class Messages(Protocol):
 
     async def aclose(self) -> None:
         """Let go of the connection; never raises."""
+        ...
+
+
+class Carrier(Protocol):
+    """A kind of broker: how movers and people reach the events in one."""
+
+    def messages(self, spec: EventBrokerSpec, credentials: Credentials) -> "Messages":
+        """A mover's handle that connects on first use. Refused(CredentialsInvalid) when they cannot be used at all."""
+        ...
+
+    def letters(self, spec: EventBrokerSpec, credentials: Credentials, queue: str) -> "Letters":
+        """A person's handle on one dead-letter queue, by its name in the broker."""
         ...
 
 

@@ -34,6 +34,18 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Capture:
+    """How far movers are with what the broker said about events that it gave up."""
+
+    at: datetime  # when it was read
+    backlog: int  # notices not done with, those put off among them
+    oldest: datetime | None = None  # when the oldest of them was raised
+    missed: int = 0  # lost before any mover read them, at most, ever
+    missed_at: datetime | None = None  # when that was last seen
+    movers: int = 0  # requests for notices that stand open: somebody is there
+
+
+@dataclass(frozen=True, slots=True)
 class DeadLetters:
     """What one dead-letter queue holds of one group."""
 

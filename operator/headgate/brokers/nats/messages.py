@@ -17,7 +17,17 @@ from headgate.brokers.nats.documents import OWNER
 from headgate.brokers.nats.link import Link
 from headgate.brokers.nats.names import ADVISORIES_NAME as CAPTURE
 from headgate.brokers.nats.times import moment
-from headgate.brokers.nats.wire import EXPECT_NOTHING, MOVER, event_of, guarded, notice_of
+from headgate.brokers.nats.wire import (
+    EXPECT_NOTHING,
+    FULL,
+    MISSED,
+    MISSED_AT,
+    MOVER,
+    WRONG_LAST,
+    event_of,
+    guarded,
+    notice_of,
+)
 from headgate.core.letters import Event, Letter
 from headgate.core.moves import Cause, Incarnation, Notice
 
@@ -25,10 +35,6 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.subscription import Subscription
 
-MISSED: Final = (
-    "headgate.dev/missed"  # in the metadata of the movers' position: advisories lost unread, at most
-)
-MISSED_AT: Final = "headgate.dev/missed-at"
 IN_FLIGHT: Final = 10_000  # unsettled advisories of all movers together, held ones among them
 ACK_WAIT: Final = timedelta(seconds=30)
 GRACE: Final = 1.0  # seconds for the end of a pull to travel
@@ -37,11 +43,10 @@ SECOND: Final = 1_000_000_000
 _NO_MESSAGE, _NO_STREAM, _NO_CONSUMER = 10037, 10059, 10014
 _EXISTS = frozenset({10013, 10148})
 _KEPT: Final = {
-    10071: Kept.PRESENT,
-    10164: Kept.PRESENT,  # what older servers say for the same
+    WRONG_LAST: Kept.PRESENT,
     10054: Kept.TOO_LARGE,
     10097: Kept.TOO_LARGE,  # the header block alone
-    10077: Kept.FULL,
+    FULL: Kept.FULL,
     10047: Kept.FULL,  # the account's storage
     10023: Kept.FULL,  # the server's
 }

@@ -12,9 +12,14 @@ from headgate.core.letters import Entry, Event, Headers, Letter
 from headgate.core.moves import Cause, Notice
 
 MOVER: Final = "headgate_mover"  # the position in the capture stream that all movers share
+MISSED: Final = "headgate.dev/missed"  # in its metadata: advisories lost unread, at most
+MISSED_AT: Final = "headgate.dev/missed-at"
 CONTROL: Final = "nats-"  # headers that the server acts on; on a dead letter they would act again
 SET_ASIDE: Final = "headgate-original-"  # stands before the name of such a header
-EXPECT_NOTHING: Final = ("Nats-Expected-Last-Subject-Sequence", "0")
+EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
+EXPECT_NOTHING: Final = (EXPECTED, "0")
+WRONG_LAST: Final = 10071  # that expectation did not hold
+FULL: Final = 10077  # the stream takes nothing more
 ROLLUP: Final = ("Nats-Rollup", "sub")
 _ILLEGAL: Final = re.compile(r"[^!#$%&'*+\-.^_`|~0-9A-Za-z]")
 

@@ -1,0 +1,33 @@
+"""JetStream as something that carries events: how movers and people connect to it. Knows nothing of Kubernetes."""
+
+from headgate.api import EventBrokerSpec
+from headgate.brokers.base import Credentials, Refused
+from headgate.brokers.messages import Letters, Messages
+from headgate.brokers.nats.letters import NatsLetters
+from headgate.brokers.nats.link import Link
+from headgate.brokers.nats.messages import NatsMessages
+
+
+class NatsCarrier:
+    """Connects to the JetStream of an account, in its domain."""
+
+    def messages(self, spec: EventBrokerSpec, credentials: Credentials) -> Messages:
+        """The mover's side, connecting on first use."""
+        link, api = _connection(spec, credentials, "headgate-mover")
+        return NatsMessages(link, api=api)
+
+    def letters(self, spec: EventBrokerSpec, credentials: Credentials, queue: str) -> Letters:
+        """One dead-letter stream, connecting on first use."""
+        link, api = _connection(spec, credentials, "headgate-dlq")
+        return NatsLetters(link, queue, api=api)
+
+
+def _connection(spec: EventBrokerSpec, credentials: Credentials, name: str) -> tuple[Link, str]:
+    if spec.nats is None:
+        raise Refused("BrokerMissing", "spec.nats: say how to reach the servers")
+    domain = spec.nats.jet_stream_domain
+    limits = spec.limits
+    timeout = limits.timeout.total_seconds() if limits and limits.timeout else 10.0
+    return Link(
+        spec.nats, credentials, timeout=timeout, name=name
+    ), f"$JS.{domain}.API." if domain else "$JS.API."
