@@ -173,12 +173,32 @@ def _codecs(kind: type[Resource]) -> Mapping[str, _Codec]:
 
 
 _STREAM: Final = _codecs(Stream)
-_CONSUMER: Final = _codecs(Consumer)
+_CONSUMER: Final = {**_codecs(Consumer), "max_bytes": _NUMBER}
 # Declared whenever an object is: they never leave a declaration, so nobody has to remember that they were set.
 _ALWAYS: Final = frozenset(
-    "subjects retention storage num_replicas max_age max_bytes max_msgs max_msgs_per_subject max_msg_size discard "
-    "duplicate_window filter_subjects ack_policy ack_wait max_deliver max_ack_pending deliver_policy "
-    "opt_start_seq opt_start_time deliver_subject metadata".split()
+    [
+        "subjects",
+        "retention",
+        "storage",
+        "num_replicas",
+        "max_age",
+        "max_bytes",
+        "max_msgs",
+        "max_msgs_per_subject",
+        "max_msg_size",
+        "discard",
+        "duplicate_window",
+        "filter_subjects",
+        "ack_policy",
+        "ack_wait",
+        "max_deliver",
+        "max_ack_pending",
+        "deliver_policy",
+        "opt_start_seq",
+        "opt_start_time",
+        "deliver_subject",
+        "metadata",
+    ]
 )
 
 

@@ -18,7 +18,7 @@ from nats.aio.msg import Msg
 
 from headgate.api import NatsConnection
 from headgate.brokers.base import BrokerError, Credentials, Refused, Unknown, Unreachable
-from headgate.brokers.nats.options import Options, options
+from headgate.brokers.nats.options import options
 
 _AUTH = ("authorization violation", "authentication", "authorization timeout", "maximum account")
 _NO_RESPONDERS = "503"
@@ -67,7 +67,7 @@ class Link:
         """The text without anything secret."""
         return self._options.scrub(text)
 
-    async def request(self, subject: str, payload: bytes, timeout: float) -> Msg:
+    async def request(self, subject: str, payload: bytes, limit: float) -> Msg:
         """Ask and wait. Unknown when the question was sent and no answer came; Unreachable when it was not sent."""
         client = await self.client()
         self._count += 1
@@ -76,11 +76,11 @@ class Link:
         self._waiting[token] = (subject, answer)
         try:
             await client.publish(subject, payload, reply=f"{self._inbox}.{token}")
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(limit):
                 return await answer
         except TimeoutError:
             raise Unknown(
-                "TimedOut", f"no answer on {subject} within {timeout:g}s; it may have been done"
+                "TimedOut", f"no answer on {subject} within {limit:g}s; it may have been done"
             ) from None
         except (errors.Error, OSError) as error:
             raise Unknown(

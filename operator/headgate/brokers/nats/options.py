@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import nkeys
+import nkeys  # type: ignore[import-untyped]  # it ships no types
 from nats.aio.client import RawCredentials
 
 from headgate.api import NatsConnection

@@ -13,9 +13,9 @@ from headgate.brokers.nats.documents import (
     managed_of,
     mark_of,
 )
+from headgate.brokers.nats.jetstream import JetStream
 from headgate.brokers.nats.resources import CONSUMER, STREAM, consumer_key, split, stream_key
 from headgate.brokers.nats.times import moment
-from headgate.brokers.nats.jetstream import JetStream
 from headgate.brokers.pace import Pace
 from headgate.core.resource import Key, Observed, Stats
 

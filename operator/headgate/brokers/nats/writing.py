@@ -7,8 +7,6 @@ from typing import Any, Final
 
 from headgate.brokers.base import Refused, Unreachable
 from headgate.brokers.nats.documents import ADOPTED, IDENTITY, OWNER, Json, dump, load_placement, mark_of
-from headgate.brokers.nats.reading import observed
-from headgate.brokers.nats.resources import ADVISORIES, STREAM, Consumer, Stream, split
 from headgate.brokers.nats.jetstream import (
     CONSUMER_EXISTS,
     NAME_USED,
@@ -17,6 +15,8 @@ from headgate.brokers.nats.jetstream import (
     JetStream,
     Rejected,
 )
+from headgate.brokers.nats.reading import observed
+from headgate.brokers.nats.resources import ADVISORIES, STREAM, Consumer, Stream, split
 from headgate.brokers.pace import Pace
 from headgate.core.changes import Action, Change
 from headgate.core.resource import Key, Observed, Resource, differences
