@@ -6,7 +6,9 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from headgate.api import (
+    ConsumerGroupSpec,
     ConsumerGroupStatus,
+    DeadLetterQueueSpec,
     DeadLetterQueueStatus,
     EventBrokerStatus,
     EventTopicStatus,
@@ -39,8 +41,11 @@ class Account:
 
     now: datetime
     generation: int
-    findings: tuple[Finding, ...] = ()  # of topology, tenancy and compiling, and what the broker refused
+    findings: tuple[
+        Finding, ...
+    ] = ()  # of topology and tenancy, and what the broker refused; none of the compiler's
     aspects: tuple[Aspect, ...] = ()  # conditions that were decided elsewhere, e.g. ScalingActive
+    unseen: frozenset[str] = frozenset()  # types of conditions that nobody looked at: they stay as they were
     outage: Outage | None = None
 
 
@@ -50,7 +55,7 @@ class ManagedAccount(Account):
 
     mode: Mode = Mode.ENFORCE
     suspended: bool = False
-    deleting: bool = False
+    deleting: bool = False  # `findings` then hold only what stands in the way of that
     acknowledged: str = ""  # the identity whose loss a person has acknowledged
     external_name: str = ""  # "" where it could not be worked out
     record: Record = field(default_factory=Record)  # as it was read back
@@ -93,22 +98,22 @@ class BindingAccount:
 class GroupAccount(ManagedAccount):
     """A ConsumerGroup."""
 
+    spec: ConsumerGroupSpec | None = None  # None: it cannot be read
     previous: ConsumerGroupStatus | None = None
     lag: LagView | None = None  # already coalesced; None: not looked at yet
     learned: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    scaling: ScalingAccount | None = None
-    binding: BindingAccount | None = None
-    capturing: bool = False  # a dead-letter queue is declared
+    scaling: ScalingAccount | None = None  # None: nothing was decided since the process began
+    binding: BindingAccount | None = None  # None: nothing was written since the process began
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QueueAccount(ManagedAccount):
     """A DeadLetterQueue."""
 
+    spec: DeadLetterQueueSpec | None = None  # None: it cannot be read
     previous: DeadLetterQueueStatus | None = None
     letters: tuple[DeadLetters, ...] | None = None  # None: not read in this pass
     figures_written: datetime | None = None  # as above
-    triage_within: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,109 @@
+"""The status of a ConsumerGroup. Knows no broker."""
+
+from collections.abc import Iterator
+
+from headgate.api import (
+    BindingStatus,
+    Checkpoint,
+    ConsumerGroupStatus,
+    Lag,
+    RetryStatus,
+    ScalingStatus,
+)
+from headgate.core.compiled import Retry
+from headgate.core.conditions import Aspect
+from headgate.core.lagview import Freshness, LagStatus, LagView
+from headgate.core.status.account import BindingAccount, GroupAccount, ScalingAccount
+from headgate.core.status.managed import common
+
+_FRESH = {Freshness.KEPT: True, Freshness.BROKEN: False, Freshness.UNKNOWN: None}
+
+
+def group_status(account: GroupAccount) -> ConsumerGroupStatus:
+    """What status says after a pass; equal to `previous` where nothing is worth a write."""
+    spec, before = account.spec, account.previous or ConsumerGroupStatus()
+    base = common(
+        account,
+        account.previous,
+        aspects=tuple(_aspects(account)),
+        checkpoint=_checkpoint(account.lag),
+        learned=account.learned or None,
+        unseen={"Fresh"} if account.lag is None and (spec is None or spec.freshness) else set(),
+    )
+    retry = account.compiled.retry if account.compiled is not None else None
+    return ConsumerGroupStatus(
+        observed_generation=base.observed_generation,
+        conditions=base.conditions,
+        record=base.record,
+        effective=base.effective,
+        plan=base.plan,
+        unsupported=base.unsupported,
+        lost=base.lost,
+        lag=before.lag if account.lag is None else _lag(account.lag.lag),
+        scaling=_scaling(account.scaling, before.scaling) if spec is None or spec.scaling else None,
+        retry=before.retry if retry is None else _retry(retry),
+        binding=_binding(account.binding, before.binding) if spec is None or spec.binding else None,
+    )
+
+
+def _aspects(account: GroupAccount) -> Iterator[Aspect]:
+    lag, scaling = account.lag, account.scaling
+    if lag is not None and lag.fresh is not None:
+        yield Aspect("Fresh", lag.fresh.value, lag.message, holds=_FRESH[lag.fresh])
+    if scaling is not None and scaling.reason == "RetrySaturated":
+        yield Aspect("RetrySaturated", scaling.reason, _SATURATED)
+    if account.spec is not None and account.spec.dead_letter_queue_ref is None:
+        yield Aspect("Capturing", "NoDeadLetterQueue", _UNCAPTURED, holds=False)
+
+
+_SATURATED = (
+    "events that wait for a retry take more than half of the places in flight, so more replicas would not help: raise "
+    "concurrency.total, or wait for less long between attempts"
+)
+_UNCAPTURED = (
+    "events that fail for good are not kept: name a DeadLetterQueue in spec.deadLetterQueueRef to keep them"
+)
+
+
+def _checkpoint(view: LagView | None) -> Checkpoint | None:
+    if view is None or not view.checkpoint:
+        return None
+    return Checkpoint(position=view.checkpoint, repeats_at_most=view.repeats_at_most)
+
+
+def _lag(figures: LagStatus) -> Lag:
+    return Lag(
+        pending=figures.pending,
+        in_flight=figures.in_flight,
+        redelivered=figures.redelivered,
+        oldest_time=figures.oldest_time,
+        oldest_unsettled_time=figures.oldest_unsettled_time,
+        stranded=figures.stranded,
+    )
+
+
+def _scaling(now: ScalingAccount | None, before: ScalingStatus | None) -> ScalingStatus | None:
+    """The sentence stays until the reason or the number changes, the time until the number does."""
+    if now is None:
+        return before
+    same = before is not None and before.desired == now.desired
+    frozen = before is not None and same and before.reason == now.reason
+    return ScalingStatus(
+        current=now.current,
+        desired=now.desired,
+        reason=now.reason,
+        message=before.message if before is not None and frozen else now.message,
+        last_change=before.last_change if before is not None and same else now.last_change,
+    )
+
+
+def _binding(now: BindingAccount | None, before: BindingStatus | None) -> BindingStatus | None:
+    if now is None:
+        return before
+    return BindingStatus(revision=now.revision, config_map_name=now.config_map_name)
+
+
+def _retry(retry: Retry) -> RetryStatus:
+    return RetryStatus(
+        mechanism=retry.mechanism, worst_case=retry.worst_case, waits=retry.waits, notes=retry.notes
+    )
