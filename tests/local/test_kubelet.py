@@ -193,6 +193,13 @@ async def test_a_program_that_ignores_sigterm_is_killed_when_its_grace_is_over(
     assert not await kubectl.exists("pod", "stubborn")
 
 
+async def test_kubectl_shows_what_a_program_writes(cluster: Cluster, kubectl: Kubectl) -> None:
+    await kubectl.apply(pod("writer", container("print('one'); print('two'); import signal; signal.pause()")))
+    await said(cluster, kubectl, "writer", "two")
+    assert await kubectl.run("logs", "writer") == "one\ntwo\n"
+    assert await kubectl.run("logs", "writer", "--tail=1") == "two\n"
+
+
 async def test_a_program_that_ends_by_itself_completes_its_job(kubectl: Kubectl) -> None:
     template = {"spec": {"restartPolicy": "Never", "containers": [container("pass")]}}
     job = {

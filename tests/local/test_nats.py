@@ -68,6 +68,10 @@ async def test_a_server_demands_what_its_configuration_says(servers: Run) -> Non
         with pytest.raises(NatsError):
             await ask(server.url, "INFO")
         assert "error" not in await ask(server.url, "INFO", token="s3cret")
+        await server.reload("authorization { token: another }")
+        with pytest.raises(NatsError):
+            await ask(server.url, "INFO", token="s3cret")
+        assert "error" not in await ask(server.url, "INFO", token="another")
 
 
 async def test_a_server_speaks_tls_with_certificates_of_a_throw_away_authority(servers: Run) -> None:

@@ -27,68 +27,61 @@ class Rule:
     names: tuple[str, ...] = ()  # only objects of these names
 
 
-def _operator() -> tuple[Rule, ...]:
-    kinds = (
+def _kinds() -> tuple[Rule, ...]:
+    mark = "its own finalizer; spec, labels and the annotations of others stay as they are"
+    return tuple(
         rule
-        for kind in (each.plural for each in KINDS)
+        for kind in KINDS
         for rule in (
-            Rule("operator", GROUP, kind, ("get", "list", "watch"), "what is declared"),
-            Rule(
-                "operator",
-                GROUP,
-                kind,
-                ("patch",),
-                "its own finalizer; spec, labels and others' annotations stay",
-            ),
-            Rule("operator", GROUP, f"{kind}/status", ("patch",), "what was found and done"),
+            Rule("operator", GROUP, kind.plural, ("get", "list", "watch"), "what is declared"),
+            Rule("operator", GROUP, kind.plural, ("patch",), mark),
+            Rule("operator", GROUP, f"{kind.plural}/status", ("patch",), "what was found and done"),
         )
     )
-    workloads = (
-        rule
-        for workload in ("deployments", "statefulsets")
-        for rule in (
-            Rule("operator", "apps", workload, ("get",), "whether a group's workload is there"),
-            Rule(
-                "operator", "apps", f"{workload}/scale", ("get", "patch"), "scaling consumers", optional=True
-            ),
-        )
-    )
-    bindings = "the binding of a group and the routes of the mover; without it bindings are in status only"
+
+
+def _workloads() -> tuple[Rule, ...]:
+    rival = "whether somebody else scales a workload; without it contests are unknown"
     return (
-        *kinds,
-        *workloads,
+        *(
+            rule
+            for workload in ("deployments", "statefulsets")
+            for rule in (
+                Rule(
+                    "operator",
+                    "apps",
+                    workload,
+                    ("get",),
+                    "whether a group's workload is there",
+                    optional=True,
+                ),
+                Rule(
+                    "operator",
+                    "apps",
+                    f"{workload}/scale",
+                    ("get", "patch"),
+                    "scaling consumers",
+                    optional=True,
+                ),
+            )
+        ),
+        Rule("operator", "autoscaling", "horizontalpodautoscalers", ("list",), rival, optional=True),
+        Rule("operator", "keda.sh", "scaledobjects", ("list",), rival, optional=True),
+    )
+
+
+def _surroundings() -> tuple[Rule, ...]:
+    routes = "bindings of groups and the routes of the mover; without it bindings are in status only"
+    lease, one = "coordination.k8s.io", "one operator acts at a time"
+    return (
         Rule("operator", "", "namespaces", ("get", "list", "watch"), "whose labels may use what", "cluster"),
         Rule(
             "operator", "", "secrets", ("get",), "credentials of a broker, by the name an EventBroker gives"
         ),
-        Rule("operator", "", "configmaps", ("get", "create", "patch", "delete"), bindings, optional=True),
+        Rule("operator", "", "configmaps", ("get", "create", "patch", "delete"), routes, optional=True),
         Rule("operator", "", "events", ("create",), "transitions, for kubectl describe", optional=True),
-        Rule(
-            "operator",
-            "autoscaling",
-            "horizontalpodautoscalers",
-            ("list",),
-            "whether somebody else scales a workload; without it contests are unknown",
-            optional=True,
-        ),
-        Rule(
-            "operator",
-            "keda.sh",
-            "scaledobjects",
-            ("list",),
-            "whether KEDA scales a workload; without it contests are unknown",
-            optional=True,
-        ),
-        Rule("operator", "coordination.k8s.io", "leases", ("create",), "one operator acts at a time", "own"),
-        Rule(
-            "operator",
-            "coordination.k8s.io",
-            "leases",
-            ("get", "patch"),
-            "one operator acts at a time",
-            "own",
-            names=(LEASE,),
-        ),
+        Rule("operator", lease, "leases", ("create",), one, "own"),
+        Rule("operator", lease, "leases", ("get", "patch"), one, "own", names=(LEASE,)),
     )
 
 
@@ -102,4 +95,4 @@ def _mover() -> tuple[Rule, ...]:
     )
 
 
-RULES: Final[tuple[Rule, ...]] = (*_operator(), *_mover())
+RULES: Final[tuple[Rule, ...]] = (*_kinds(), *_workloads(), *_surroundings(), *_mover())

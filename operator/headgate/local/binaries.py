@@ -132,7 +132,7 @@ def _wait_for(process: "subprocess.Popen[bytes]", name: str, started: float, say
             process.wait(timeout=HEARTBEAT)
         except subprocess.TimeoutExpired:
             say(
-                f"  {name}: compiling, {time.monotonic() - started:.0f} s (about {ROUGHLY[name]} s on two cores)"
+                f"  {name}: compiling for {time.monotonic() - started:.0f} s (about {ROUGHLY[name]} s where two cores are idle)"
             )
         else:
             return

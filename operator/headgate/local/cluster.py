@@ -84,7 +84,16 @@ async def start_cluster(run: Run, *, brokers: Collection[str] = (), say: Say = s
 
 def _start_kubelet(run: Run, plane: ControlPlane) -> Process:
     program = (sys.executable, "-m", "headgate.local.kubelet", "--kubeconfig", plane.kubeconfig)
-    places = ("--directory", run.state / "pods", "--logs", run.logs / "pods", "--node", NODE)
+    places = (
+        "--certificates",
+        plane.kubeconfig.parent,
+        "--directory",
+        run.state / "pods",
+        "--logs",
+        run.logs / "pods",
+        "--node",
+        NODE,
+    )
     return run.start("kubelet", (*program, *places))
 
 

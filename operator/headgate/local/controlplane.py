@@ -126,6 +126,7 @@ class _Files:
         self.directory.mkdir(parents=True, exist_ok=True)
         hosts = ("localhost", "127.0.0.1", "kubernetes.default.svc")
         self.authority.issue("kube-apiserver", hosts=hosts).write(self.directory, "serving")
+        self.authority.issue("kubelet").write(self.directory, "kubelet")
         self.ca.write_bytes(self.authority.certificate)
         private, public = pki.signing_key()
         for path, content in (
@@ -165,6 +166,10 @@ def _server_flags(files: _Files, port: str, store: str) -> list[str]:
         f"--tls-private-key-file={files.serving_key}",
         f"--client-ca-file={files.ca}",
         f"--token-auth-file={files.tokens}",
+        "--kubelet-preferred-address-types=InternalIP",
+        f"--kubelet-certificate-authority={files.ca}",
+        f"--kubelet-client-certificate={files.serving}",
+        f"--kubelet-client-key={files.serving_key}",
         "--authorization-mode=RBAC",
         "--service-cluster-ip-range=10.96.0.0/16",
         f"--service-account-issuer={ISSUER}",

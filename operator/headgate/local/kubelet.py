@@ -1,6 +1,6 @@
 """A kubelet for one machine that runs every pod of a cluster as processes; scheduler of its one node too.
 
-It runs by itself: `python -m headgate.local.kubelet --kubeconfig K --directory D --logs L`. What pods may ask of it is in
+It runs by itself: `python -m headgate.local.kubelet --help`. What pods may ask of it is in
 `podspec.py`, how they find their volumes in `podenv.py`. Every pod gets a loopback address of its own (127.x.y.z), so two
 replicas that listen on `$(POD_IP)` with one port do not meet. It does not know what any pod is for.
 """
@@ -21,7 +21,9 @@ from headgate.local import kubeconfig, podspec
 from headgate.local.binaries import kubernetes_version
 from headgate.local.client import ApiError, Client, Json
 from headgate.local.container import timestamp
+from headgate.local.podlogs import serve_logs, trusting
 from headgate.local.podrunner import Node, PodRunner
+from headgate.local.ports import free_port
 from headgate.local.processes import MARK, new_mark
 
 STOP_GRACE = 3.0  # seconds for all programs when the kubelet itself ends
@@ -31,8 +33,9 @@ RETRY = 0.5
 class Kubelet:
     """Keeps what runs equal to what the API server says should run."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, port: int) -> None:
         self._node = node
+        self._port = port  # where the API server asks for logs
         self._runners: dict[str, PodRunner] = {}  # by uid
         self._refused: set[str] = set()
         self._addresses = _addresses()
@@ -73,6 +76,7 @@ class Kubelet:
                 {"type": "InternalIP", "address": "127.0.0.1"},
                 {"type": "Hostname", "address": name},
             ],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": self._port}},
             "nodeInfo": _node_info(),
         }
         await self._node.client.patch(f"/api/v1/nodes/{name}/status", {"status": status})
@@ -233,7 +237,7 @@ def _note(line: str) -> None:
     sys.stderr.flush()
 
 
-async def serve(access: kubeconfig.Access, directory: Path, logs: Path, name: str) -> None:
+async def serve(access: kubeconfig.Access, args: argparse.Namespace) -> None:
     """Run until SIGTERM or SIGINT, then end every program."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -243,14 +247,17 @@ async def serve(access: kubeconfig.Access, directory: Path, logs: Path, name: st
         Client(access, user_agent="headgate-kubelet") as client,
         aiohttp.ClientSession(connector=pool) as http,
     ):
-        kubelet = Kubelet(Node(name, directory, logs, os.environ.get(MARK) or new_mark(), client, http))
+        node = Node(args.node, args.directory, args.logs, os.environ.get(MARK) or new_mark(), client, http)
+        port = free_port()
+        logs = await serve_logs(args.logs, port, trusting(args.certificates))
+        kubelet = Kubelet(node, port)
         work = asyncio.create_task(kubelet.run())
         waiting = asyncio.create_task(stop.wait())
         await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
         work.cancel()
         waiting.cancel()
         await asyncio.gather(work, waiting, return_exceptions=True)
-        await kubelet.end()
+        await asyncio.gather(kubelet.end(), logs.cleanup())
         if not stop.is_set():
             work.result()  # it ended by itself, so this raises
 
@@ -259,13 +266,14 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m headgate.local.kubelet", description=__doc__)
     parser.add_argument("--kubeconfig", type=Path, required=True)
+    parser.add_argument(
+        "--certificates", type=Path, required=True, help="with ca.crt, kubelet.crt and kubelet.key"
+    )
     parser.add_argument("--directory", type=Path, required=True, help="where volumes of pods go")
     parser.add_argument("--logs", type=Path, required=True, help="where programs write")
     parser.add_argument("--node", default="local")
     args = parser.parse_args()
-    asyncio.run(
-        serve(kubeconfig.load(args.kubeconfig), args.directory.resolve(), args.logs.resolve(), args.node)
-    )
+    asyncio.run(serve(kubeconfig.load(args.kubeconfig), args))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import time
+import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,8 +18,19 @@ import aiohttp
 
 from headgate.local.client import ApiError, Client, Json
 from headgate.local.container import LOOK_AGAIN, ContainerRun, timestamp
+from headgate.local.errors import LocalError
 from headgate.local.podenv import MissingError, Place, Start, field_of, needed, plan_start
-from headgate.local.podspec import Container, Fields, Kind, Objects, Pod, Source, Token, Volume
+from headgate.local.podspec import (
+    Container,
+    Fields,
+    Kind,
+    Objects,
+    Pod,
+    Source,
+    Token,
+    UnsupportedError,
+    Volume,
+)
 from headgate.local.podstatus import Waiting, render_status
 from headgate.local.volumes import project
 
@@ -73,6 +85,8 @@ class PodRunner:
         """Begin; everything else happens by itself."""
         (self._root / "volumes").mkdir(parents=True, exist_ok=True)
         self._tasks = [asyncio.create_task(self._live()), asyncio.create_task(self._report())]
+        for task in self._tasks:
+            task.add_done_callback(_complain)
 
     def poke(self) -> None:
         """An object that a volume shows has changed, or may have."""
@@ -140,7 +154,7 @@ class PodRunner:
                     self._volumes[volume.name].mkdir(parents=True, exist_ok=True)
         except MissingError as error:
             self._wait_for("ContainerCreating", str(error))
-        except (ApiError, aiohttp.ClientError, OSError, TimeoutError) as error:
+        except (LocalError, UnsupportedError, aiohttp.ClientError, OSError, TimeoutError) as error:
             self._wait_for("ContainerCreating", f"volumes: {error}")
         else:
             return True
@@ -273,6 +287,12 @@ class PodRunner:
     async def _later(self) -> None:
         await asyncio.sleep(LOOK_AGAIN)
         self._changed.set()
+
+
+def _complain(task: asyncio.Task[None]) -> None:
+    """Say in the kubelet's log what nobody foresaw; the other pods go on."""
+    if not task.cancelled() and (error := task.exception()):
+        traceback.print_exception(error)
 
 
 def _tokens(volume: Volume) -> list[Token]:
