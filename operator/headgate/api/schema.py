@@ -35,8 +35,8 @@ class Shape:
     notes: tuple[object, ...]
 
     def note(self, kind: type) -> Any:  # noqa: ANN401  (an instance of `kind`, or None)
-        """What was said of this kind."""
-        return next((note for note in self.notes if isinstance(note, kind)), None)
+        """What was said of this kind; of several the outermost, which is the one that pydantic heeds."""
+        return next((note for note in reversed(self.notes) if isinstance(note, kind)), None)
 
 
 def shape_of(annotation: Any, notes: Iterable[object] = ()) -> Shape:  # noqa: ANN401  (annotations are of any type)
