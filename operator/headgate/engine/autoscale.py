@@ -36,6 +36,7 @@ from headgate.kube.values import Named, Rival, Scale
 
 RESTING: Final = timedelta(seconds=30)  # between two looks at the scale of a workload at rest
 FIGURES: Final = timedelta(seconds=30)  # between two writes of a status in which nothing was decided
+INDEXED: Final = timedelta(seconds=1)  # what is declared is looked through once for all who ask meanwhile
 PATIENCE: Final = timedelta(seconds=60)  # the cluster may be away for so long before status says so
 _RESTING_READS: Final = 50  # in one go, so that a thousand workloads at rest are read in turns
 _AT_ONCE: Final = 16
@@ -94,7 +95,7 @@ class Autoscaler:
         self._on_change = on_change
         self._on_scaled = on_scaled
         self._competition = Competition(kube, clock)
-        self._declared: Collection[Member] = ()
+        self._indexed: datetime | None = None
         self._workloads: dict[Ref, Workload] = {}
         self._memories: dict[tuple[str, str, str, str], _Memory] = {}
         self._published: dict[Ref, datetime] = {}
@@ -102,7 +103,8 @@ class Autoscaler:
 
     async def act(self, groups: Collection[Ref]) -> None:
         """Look at the workloads of these groups and set their replicas where that is due."""
-        self._index()
+        if self._indexed is None or not timedelta(0) <= self._clock() - self._indexed < INDEXED:
+            self._index()
         found = {w.target.identity: w for group in groups if (w := self._workloads.get(group)) is not None}
         busy = [w for w in found.values() if not self._at_rest(w)]
         now = self._clock()
@@ -142,12 +144,9 @@ class Autoscaler:
         raise Unavailable(f"{workload.target} changes faster than it can be scaled")
 
     def _index(self) -> None:
-        """Workloads by their groups, renewed when anything was declared anew."""
-        declared = self._members()
-        if declared is self._declared:
-            return
-        self._declared = declared
-        found = workloads(declared)
+        """Workloads by their groups, as declared now; what is gone is forgotten."""
+        self._indexed = self._clock()
+        found = workloads(self._members())
         self._workloads = {member.group: workload for workload in found for member in workload.members}
         names = {workload.target.identity for workload in found}
         for gone in self._memories.keys() - names:

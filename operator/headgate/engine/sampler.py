@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Final, Protocol
 
 from headgate.brokers.base import BrokerError
@@ -57,6 +58,7 @@ class _Memory:
     head: _Head | None = None  # of the topic, when the reader was last read
     read: datetime | None = None
     tried: datetime | None = None
+    turn: int = 0  # grows with every reading, whoever is read; 0: never
     absent: bool = False
 
 
@@ -84,6 +86,7 @@ class Sampler:
         self._period = period
         self._patience: dict[Ref, timedelta] = {}
         self._memories: dict[Ref, _Memory] = {}
+        self._turns = count(1)
         self._stale_after = STALE
 
     async def run(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
@@ -122,6 +125,7 @@ class Sampler:
         memory = self._memories.get(group)
         if memory is not None:
             memory.head = memory.tried = None
+            memory.turn = 0
 
     def _keep(self, watched: Iterable[Watched]) -> None:
         """Memory for the groups there are; a group with another reader starts anew."""
@@ -164,9 +168,9 @@ class Sampler:
                 wanted.append(one)
         return sorted(wanted, key=lambda one: self._order(one.group))
 
-    def _order(self, group: Ref) -> tuple[bool, float]:
+    def _order(self, group: Ref) -> tuple[bool, int]:
         memory = self._memories[group]
-        return memory.absent, memory.tried.timestamp() if memory.tried is not None else 0.0
+        return memory.absent, memory.turn
 
     def _due(self, look: "_Look", now: datetime) -> Sequence[Watched]:
         """Groups at rest that nobody has read for long."""
@@ -192,6 +196,7 @@ class Sampler:
     def _note(self, one: Watched, progress: Progress | None, head: _Head, now: datetime) -> None:
         memory = self._memories[one.group]
         memory.tried = now
+        memory.turn = next(self._turns)
         memory.absent = progress is None
         if progress is not None:
             memory.history = seen(memory.history, progress, now)
