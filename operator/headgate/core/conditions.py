@@ -1,7 +1,7 @@
 """Conditions as Kubernetes means them: one per type, a time that moves only with the status. Knows no kind of object."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -18,9 +18,24 @@ class Aspect:
     """A condition without its history; `holds` is None where nobody knows."""
 
     type: str
+    holds: bool | None
     reason: str
     message: str = ""
-    holds: bool | None = field(default=True, kw_only=True)
+
+
+def yes(kind: str, reason: str, message: str = "") -> Aspect:
+    """A condition that holds."""
+    return Aspect(kind, holds=True, reason=reason, message=message)
+
+
+def no(kind: str, reason: str, message: str = "") -> Aspect:
+    """A condition that does not hold."""
+    return Aspect(kind, holds=False, reason=reason, message=message)
+
+
+def unknown(kind: str, reason: str, message: str = "") -> Aspect:
+    """A condition of which nobody knows whether it holds."""
+    return Aspect(kind, holds=None, reason=reason, message=message)
 
 
 def find(conditions: Iterable[Condition], kind: str) -> Condition | None:

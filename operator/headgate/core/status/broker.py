@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from headgate.api import Condition, EventBrokerStatus, Lost, Objects, Record
-from headgate.core.conditions import Aspect, merge
+from headgate.core.conditions import Aspect, merge, no, yes
 from headgate.core.outcomes import Outcome
 from headgate.core.status.account import BrokerAccount, Cluster
 from headgate.core.status.coarse import may_write
@@ -65,17 +65,17 @@ def _unfinished(account: BrokerAccount) -> tuple[str, str] | None:
 
 def _own(account: BrokerAccount) -> Iterator[Aspect]:
     if account.outage is not None:
-        yield Aspect("Reachable", account.outage.reason, account.outage.message, holds=False)
+        yield no("Reachable", account.outage.reason, account.outage.message)
     elif account.cluster is not None or account.refused is not None:
-        yield Aspect("Reachable", "Reachable", "the broker answers")
+        yield yes("Reachable", "Reachable", "the broker answers")
     if account.refused is not None:
-        yield Aspect("Authorized", account.refused.reason, account.refused.message, holds=False)
+        yield no("Authorized", account.refused.reason, account.refused.message)
     elif account.cluster is not None and account.outage is None:
-        yield Aspect("Authorized", "Authorized", "the broker lets us in")
+        yield yes("Authorized", "Authorized", "the broker lets us in")
     if account.estate is not None and not account.estate.acknowledged:
-        yield Aspect("EstateVanished", account.estate.reason, account.estate.message)
+        yield yes("EstateVanished", account.estate.reason, account.estate.message)
     if (warned := said(account.findings, Outcome.WARNING)) is not None:
-        yield Aspect("Warning", *warned)
+        yield yes("Warning", *warned)
 
 
 def _remembered(before: EventBrokerStatus) -> Cluster:

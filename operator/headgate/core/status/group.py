@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from headgate.api import (
     BindingStatus,
     Checkpoint,
+    ConsumerGroupSpec,
     ConsumerGroupStatus,
     Lag,
     RetryStatus,
     ScalingStatus,
 )
 from headgate.core.compiled import Retry
-from headgate.core.conditions import Aspect
+from headgate.core.conditions import Aspect, no
 from headgate.core.lagview import Freshness, LagStatus, LagView
 from headgate.core.status.account import BindingAccount, GroupAccount, ScalingAccount
 from headgate.core.status.managed import common
@@ -28,7 +29,7 @@ def group_status(account: GroupAccount) -> ConsumerGroupStatus:
         aspects=tuple(_aspects(account)),
         checkpoint=_checkpoint(account.lag),
         learned=account.learned or None,
-        unseen={"Fresh"} if account.lag is None and (spec is None or spec.freshness) else set(),
+        unseen=_unseen(spec),
     )
     retry = account.compiled.retry if account.compiled is not None else None
     return ConsumerGroupStatus(
@@ -46,20 +47,28 @@ def group_status(account: GroupAccount) -> ConsumerGroupStatus:
     )
 
 
+def _unseen(spec: ConsumerGroupSpec | None) -> set[str]:
+    """What stays as it was until somebody looks again, as long as the declaration speaks of it."""
+    return {
+        kind
+        for kind, declared in (
+            ("Fresh", spec is None or spec.freshness),
+            ("ScalingActive", spec is None or spec.scaling),
+            ("RetrySaturated", spec is None or spec.scaling),
+            ("Capturing", spec is None or spec.dead_letter_queue_ref),
+        )
+        if declared
+    }
+
+
 def _aspects(account: GroupAccount) -> Iterator[Aspect]:
-    lag, scaling = account.lag, account.scaling
+    lag = account.lag
     if lag is not None and lag.fresh is not None:
-        yield Aspect("Fresh", lag.fresh.value, lag.message, holds=_FRESH[lag.fresh])
-    if scaling is not None and scaling.reason == "RetrySaturated":
-        yield Aspect("RetrySaturated", scaling.reason, _SATURATED)
+        yield Aspect("Fresh", _FRESH[lag.fresh], lag.fresh.value, lag.message)
     if account.spec is not None and account.spec.dead_letter_queue_ref is None:
-        yield Aspect("Capturing", "NoDeadLetterQueue", _UNCAPTURED, holds=False)
+        yield no("Capturing", "NoDeadLetterQueue", _UNCAPTURED)
 
 
-_SATURATED = (
-    "events that wait for a retry take more than half of the places in flight, so more replicas would not help: raise "
-    "concurrency.total, or wait for less long between attempts"
-)
 _UNCAPTURED = (
     "events that fail for good are not kept: name a DeadLetterQueue in spec.deadLetterQueueRef to keep them"
 )

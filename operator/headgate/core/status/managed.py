@@ -17,7 +17,7 @@ from headgate.api import (
     Unsupported,
 )
 from headgate.core.changes import Standing
-from headgate.core.conditions import Aspect, find, merge
+from headgate.core.conditions import Aspect, find, merge, no, unknown, yes
 from headgate.core.outcomes import Finding, Outcome
 from headgate.core.resource import Diff
 from headgate.core.status.account import ManagedAccount
@@ -94,39 +94,39 @@ def _own(trial: Trial, verdict: Verdict) -> Iterator[Aspect]:
     account = trial.account
     yield _synced(trial, verdict)
     if account.suspended:
-        yield Aspect(
+        yield yes(
             "Suspended", "Suspended", "spec.suspend is set: the broker and the workload are left as they are"
         )
     if account.estate is not None and not account.estate.acknowledged:
-        yield Aspect("EstateVanished", account.estate.reason, account.estate.message)
+        yield yes("EstateVanished", account.estate.reason, account.estate.message)
     findings = (*trial.declared, *trial.planned)
     for outcome in _STANDING_CONDITIONS:
         if (found := said(findings, outcome)) is not None:
-            yield Aspect(outcome.value, *found)
+            yield yes(outcome.value, *found)
     yield from _losses(trial, findings)
     yield from _drift(account)
     if (warned := said(trial.declared, Outcome.WARNING)) is not None:
-        yield Aspect("Warning", *warned)
+        yield yes("Warning", *warned)
     yield from _resumed(trial)
 
 
 def _losses(trial: Trial, findings: Collection[Finding]) -> Iterator[Aspect]:
     if (found := said(findings, Outcome.LOST)) is not None:
-        yield Aspect("DataLost", *found)
+        yield yes("DataLost", *found)
     elif trial.mourning:
-        yield Aspect("DataLost", "Recreated", lost_before(trial.mourning))
+        yield yes("DataLost", "Recreated", lost_before(trial.mourning))
 
 
 def _synced(trial: Trial, verdict: Verdict) -> Aspect:
     account = trial.account
     if verdict.reason in ("Unreachable", "Suspended"):
-        return Aspect("Synced", verdict.reason, verdict.message, holds=None)
+        return unknown("Synced", verdict.reason, verdict.message)
     if verdict.course is not Course.DONE:
-        return Aspect("Synced", verdict.reason, verdict.message, holds=False)
+        return no("Synced", verdict.reason, verdict.message)
     differs = any(standing.diffs or not standing.exists for standing in account.standings)
     if account.mode is Mode.ENFORCE or not differs:
-        return Aspect("Synced", "InSync", "the broker holds what is declared")
-    return Aspect("Synced", verdict.reason, "the broker does not hold what is declared", holds=False)
+        return yes("Synced", "InSync", "the broker holds what is declared")
+    return no("Synced", verdict.reason, "the broker does not hold what is declared")
 
 
 def _drift(account: ManagedAccount) -> Iterator[Aspect]:
@@ -140,9 +140,9 @@ def _drift(account: ManagedAccount) -> Iterator[Aspect]:
         for diff in standing.diffs
     ]
     if absent:
-        yield Aspect("Drifted", "NotFound", f"{', '.join(absent)} is not in the broker")
+        yield yes("Drifted", "NotFound", f"{', '.join(absent)} is not in the broker")
     elif differing:
-        yield Aspect("Drifted", "Differs", "; ".join(differing))
+        yield yes("Drifted", "Differs", "; ".join(differing))
 
 
 def _resumed(trial: Trial) -> Iterator[Aspect]:
@@ -150,9 +150,9 @@ def _resumed(trial: Trial) -> Iterator[Aspect]:
     found = next((f for f in trial.planned if f.reason in ("PositionResumed", "PositionUnknown")), None)
     before = find(trial.before, "Resumed")
     if found is not None:
-        yield Aspect("Resumed", found.reason, found.message)
+        yield yes("Resumed", found.reason, found.message)
     elif before is not None and trial.account.now - before.last_transition_time < REMEMBERED:
-        yield Aspect("Resumed", before.reason, before.message)
+        yield yes("Resumed", before.reason, before.message)
 
 
 def _mourning(account: ManagedAccount, lost: Lost | None) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import chain
 
 from headgate.api import RetryPolicyStatus, WorstCase, format_duration
-from headgate.core.conditions import Aspect, merge
+from headgate.core.conditions import Aspect, merge, yes
 from headgate.core.outcomes import Outcome
 from headgate.core.status.account import PolicyAccount
 from headgate.core.status.verdict import Course, Verdict, course_aspects, said
@@ -34,7 +34,7 @@ def _verdict(account: PolicyAccount) -> Verdict:
 
 def _own(account: PolicyAccount) -> Iterator[Aspect]:
     if account.deadline is None:
-        yield Aspect("FitsDeadline", "NoDeadline", "the policy has no deadline")
+        yield yes("FitsDeadline", "NoDeadline", "the policy has no deadline")
     elif account.worst_case is not None:
         fits = account.worst_case <= account.deadline
         relation = "fit into" if fits else "take longer than"
@@ -42,12 +42,12 @@ def _own(account: PolicyAccount) -> Iterator[Aspect]:
             f"attempts and waits of at most {format_duration(account.worst_case)} {relation} the deadline of "
             f"{format_duration(account.deadline)}"
         )
-        yield Aspect("FitsDeadline", "Fits" if fits else "TooLong", message, holds=fits)
+        yield Aspect("FitsDeadline", fits, "Fits" if fits else "TooLong", message)
     notes = sorted({note for use in account.uses if use.retry is not None for note in use.retry.notes})
     if notes:
-        yield Aspect("Approximated", "Approximated", "; ".join(notes))
+        yield yes("Approximated", "Approximated", "; ".join(notes))
     if (warned := said(account.findings, Outcome.WARNING)) is not None:
-        yield Aspect("Warning", *warned)
+        yield yes("Warning", *warned)
 
 
 def _worst(account: PolicyAccount) -> Iterator[WorstCase]:

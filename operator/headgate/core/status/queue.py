@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from typing import Final
 
 from headgate.api import DeadLetterGroup, DeadLetterQueueStatus, format_duration
-from headgate.core.conditions import Aspect, holds
+from headgate.core.conditions import Aspect, holds, no, yes
 from headgate.core.progress import DeadLetters
 from headgate.core.status.account import QueueAccount
 from headgate.core.status.coarse import may_refine, may_write, moved
 from headgate.core.status.managed import common
+
+_CAPTURING: Final = ("Capturing",)  # comes from elsewhere
 
 
 def queue_status(account: QueueAccount) -> DeadLetterQueueStatus:
@@ -16,7 +19,12 @@ def queue_status(account: QueueAccount) -> DeadLetterQueueStatus:
     before = account.previous or DeadLetterQueueStatus()
     letters = account.letters
     aspects = () if letters is None else tuple(_untriaged(account, letters))
-    base = common(account, account.previous, aspects=aspects, unseen={"Untriaged"} if letters is None else ())
+    base = common(
+        account,
+        account.previous,
+        aspects=aspects,
+        unseen=_CAPTURING if letters is not None else (*_CAPTURING, "Untriaged"),
+    )
     if letters is None or base.still or not _worth(account, letters, before, aspects):
         depth, oldest, groups = before.depth, before.oldest_time, before.groups
     else:
@@ -43,10 +51,10 @@ def _untriaged(account: QueueAccount, letters: Iterable[DeadLetters]) -> Iterato
     oldest, within = _oldest(letters), format_duration(promise)
     if oldest is not None and account.now - oldest > promise:
         message = f"entries wait for longer than the {within} of spec.triageWithin: see headgate dlq list"
-        yield Aspect("Untriaged", "TriageOverdue", message)
+        yield yes("Untriaged", "TriageOverdue", message)
     else:
         message = f"no entry waits for longer than the {within} of spec.triageWithin"
-        yield Aspect("Untriaged", "Triaged", message, holds=False)
+        yield no("Untriaged", "Triaged", message)
 
 
 def _worth(

@@ -8,7 +8,7 @@ from typing import Final
 
 from headgate.api import Condition, Mode
 from headgate.core.compiled import Effect
-from headgate.core.conditions import Aspect, find
+from headgate.core.conditions import Aspect, find, yes
 from headgate.core.outcomes import Finding, Outcome
 from headgate.core.status.account import ManagedAccount, Outage
 
@@ -207,8 +207,8 @@ def lost_before(identity: str) -> str:
 
 def course_aspects(verdict: Verdict) -> Iterator[Aspect]:
     """Ready, and what kstatus expects beside it."""
-    yield Aspect("Ready", verdict.reason, verdict.message, holds=verdict.holds)
+    yield Aspect("Ready", verdict.holds, verdict.reason, verdict.message)
     if verdict.course is Course.UNDER_WAY:
-        yield Aspect("Reconciling", verdict.reason, verdict.message)
+        yield yes("Reconciling", verdict.reason, verdict.message)
     if verdict.course is Course.STUCK:
-        yield Aspect("Stalled", verdict.reason, verdict.message)
+        yield yes("Stalled", verdict.reason, verdict.message)
