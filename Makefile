@@ -44,7 +44,7 @@ contract: setup ## One suite, every broker: the fake and real NATS servers
 	@echo "==> contract tests on real NATS servers"; $(BIN)/pytest -q -n 2 tests/contract
 
 kube: setup ## The operator on a real control plane
-	@echo "==> kube tests on a real control plane (the first run builds it: about four minutes)"; $(BIN)/pytest -q tests/kube
+	@echo "==> kube tests on a real control plane (the first run builds it: about four minutes)"; $(BIN)/pytest -q tests/local tests/kube
 
 faults: setup ## Kill operator and mover around every write
 	@echo "==> fault tests"; $(BIN)/pytest -q tests/faults

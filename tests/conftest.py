@@ -1,6 +1,7 @@
 """Real servers for a whole session, started when the first test asks for them; a fresh namespace for each test."""
 
 import itertools
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
@@ -57,8 +58,15 @@ async def nats_trio(servers: Run) -> AsyncIterator[LocalNatsCluster]:
 @pytest_asyncio.fixture(scope="session")
 async def cluster(servers: Run, pytestconfig: pytest.Config) -> AsyncIterator[Cluster]:
     """etcd, API server with audit log, controllers, kubelet. The first ever start builds them."""
-    capture = pytestconfig.pluginmanager.getplugin("terminalreporter")
-    cluster = await start_cluster(servers, say=capture.write_line if capture else print)
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def say(line: str) -> None:
+        """Past pytest's capture: a first build takes minutes, and whoever waits wants to know what for."""
+        with capture.global_and_fixture_disabled():
+            sys.stdout.write(f"\n{line}")
+            sys.stdout.flush()
+
+    cluster = await start_cluster(servers, say=say)
     yield cluster
     await cluster.stop()
 

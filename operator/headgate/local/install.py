@@ -55,7 +55,9 @@ def path_of(manifest: Json) -> str:
     return f"{root}{within}/{PLURALS[manifest['kind']]}/{meta['name']}"
 
 
-async def install(cluster: Cluster, wanted: Install, say: Say = silent) -> None:
+async def install(
+    cluster: Cluster, wanted: Install, say: Say = silent, *, limit: float = READY_LIMIT
+) -> None:
     """CRDs, rights, operator and mover; returns when both are ready."""
     async with cluster.client() as client:
         say("installing the CRDs")
@@ -65,18 +67,20 @@ async def install(cluster: Cluster, wanted: Install, say: Say = silent) -> None:
             + (f" for {', '.join(wanted.namespaces)}" if wanted.namespaces else "")
         )
         await apply(client, render(wanted))
-        waits = (_until_ready(client, cluster, wanted, component) for component, _ in COMPONENTS)
+        waits = (_until_ready(client, cluster, wanted, component, limit) for component, _ in COMPONENTS)
         await asyncio.gather(*waits)
 
 
-async def _until_ready(client: Client, cluster: Cluster, wanted: Install, component: str) -> None:
+async def _until_ready(
+    client: Client, cluster: Cluster, wanted: Install, component: str, limit: float
+) -> None:
     path = f"/apis/apps/v1/namespaces/{wanted.namespace}/deployments/headgate-{component}"
 
     async def available() -> bool:
         return _is_true(await client.get(path), "Available")
 
     try:
-        await until(f"the {component} is ready", available, limit=READY_LIMIT)
+        await until(f"the {component} is ready", available, limit=limit)
     except LocalError as error:
         logs = (cluster.run.logs / "pods" / wanted.namespace).glob(f"*/{component}.log")
         newest = max(logs, key=lambda log: log.stat().st_mtime, default=None)
