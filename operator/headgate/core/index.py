@@ -107,7 +107,7 @@ class Index:
         before = self._templates.get(broker, DEFAULT_TEMPLATE)
         self._templates[broker] = template
         if before != template:
-            self._refile(self._scopes.get(broker, ()))
+            self._refile(self.on_broker(broker))
 
     def _refile(self, refs: Iterable[Ref]) -> None:
         for ref in tuple(refs):

@@ -52,7 +52,7 @@ def _growth(policy: RetryPolicySpec, step: int) -> Fraction:
             return Fraction(1)
         case BackoffType.LINEAR:
             return Fraction(step + 1)
-        case BackoffType.EXPONENTIAL:
+        case _:
             factor = policy.backoff.factor
             return Fraction(2 if factor is None else factor) ** step
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.core.declare import STORES, declare, spec_of
@@ -67,6 +68,7 @@ def test_a_kept_index_answers_like_a_fresh_one(story: list[Declared[Any] | Ref])
 
 def test_an_index_from_which_everything_is_gone_holds_nothing() -> None:
     objects = [declare(Ref(kind, "x", "a")) for kind in STORES]
+    objects.append(declare(Ref("ConsumerGroup", "x", "b"), deadLetterQueueRef={"name": "a"}))
     index = Index()
     for value in objects:
         index.put(value)
@@ -83,6 +85,23 @@ def test_a_changed_object_is_found_as_it_is_now() -> None:
     later = declare(old, subjects=["s.>"], suspend=True)
     index.put(later)
     assert index.overlapping(new) == (later,)
+
+
+@pytest.mark.parametrize(
+    "topic_name", [None, "fixed"], ids=["and so does the topic's", "though the topic's does not"]
+)
+def test_names_of_groups_follow_the_template_of_a_broker_that_is_seen_late(topic_name: str | None) -> None:
+    broker, topic = Ref("EventBroker", "x", "main"), Ref("EventTopic", "x", "orders")
+    groups = [Ref("ConsumerGroup", "x", name) for name in ("billing", "other")]
+    index = Index()
+    index.put(declare(groups[0]))
+    index.put(declare(groups[1], externalName="x_billing"))
+    index.put(declare(topic, brokerRef={"name": "main"}, externalName=topic_name))
+    assert index.rivals(groups[0]) == ()
+    index.put(declare(broker, tenancy={"naming": {"template": "{namespace}_{name}"}}))
+    assert index.rivals(groups[0]) == (groups[1],)
+    index.drop(broker)
+    assert index.rivals(groups[0]) == ()
 
 
 def test_a_name_that_is_no_subject_overlaps_with_nothing() -> None:
