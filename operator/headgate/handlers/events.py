@@ -6,8 +6,7 @@ from typing import Any, Protocol
 
 import kopf
 
-from headgate.api import KINDS
-from headgate.kube import paths
+from headgate.api.kinds import GROUP, KINDS, VERSION
 from headgate.telemetry.metrics import Metrics
 
 KIND_NAMES = tuple(kind.kind for kind in KINDS)
@@ -52,9 +51,8 @@ class Inbox(Protocol):
 
 def watch(registry: kopf.OperatorRegistry, scope: Scope, inbox: Inbox, metrics: Metrics) -> None:
     """Have kopf watch every kind of ours, and the namespaces where that is allowed."""
-    group, version = paths.GROUP, paths.API.rpartition("/")[2]
-    for kind, plural in paths.PLURALS.items():
-        _watch_kind(registry, (group, version, plural), kind, inbox, metrics)
+    for kind in KINDS:
+        _watch_kind(registry, (GROUP, VERSION, kind.plural), kind.kind, inbox, metrics)
     if scope.everywhere:
 
         @kopf.on.event("", "v1", "namespaces", registry=registry, id="namespace")

@@ -7,10 +7,10 @@ names are compared once. At rest neither happens.
 
 import asyncio
 import logging
+from typing import Protocol
 
 from headgate.handlers.events import KIND_NAMES, Inbox, Scope
 from headgate.kube import paths
-from headgate.kube.client import KubeClient
 from headgate.kube.errors import Forbidden, KubeError, NotFound, Unavailable
 from headgate.kube.values import Listing
 
@@ -20,11 +20,23 @@ RETRY = 1.0  # seconds between attempts to get the first list
 SETTLE = 10.0  # seconds between the opening of a watch and the comparison
 
 
+class Lists(Protocol):
+    """Where lists come from."""
+
+    async def list(self, kind: str, namespace: str | None = None, *, metadata_only: bool = False) -> Listing:
+        """All objects of one of our kinds."""
+        ...
+
+    async def list_namespaces(self) -> Listing:
+        """All namespaces."""
+        ...
+
+
 class SetupError(Exception):
     """Nothing can work until somebody installs or permits something; the text says what."""
 
 
-async def tell_everything(kube: KubeClient, scope: Scope, inbox: Inbox) -> int:
+async def tell_everything(kube: Lists, scope: Scope, inbox: Inbox) -> int:
     """Tell the engine of all that exists; returns how many objects that are."""
     lists, namespaces = await _patiently(kube, scope)
     for body in namespaces.items if namespaces else ():
@@ -36,7 +48,7 @@ async def tell_everything(kube: KubeClient, scope: Scope, inbox: Inbox) -> int:
     return sum(len(listing.items) for _, listing in lists)
 
 
-async def _patiently(kube: KubeClient, scope: Scope) -> tuple[list[tuple[str, Listing]], Listing | None]:
+async def _patiently(kube: Lists, scope: Scope) -> tuple[list[tuple[str, Listing]], Listing | None]:
     while True:
         try:
             return await _list_all(kube, scope), await kube.list_namespaces() if scope.everywhere else None
@@ -47,7 +59,7 @@ async def _patiently(kube: KubeClient, scope: Scope) -> tuple[list[tuple[str, Li
             raise SetupError(f"the operator lacks a permission: {error}") from error
 
 
-async def _list_all(kube: KubeClient, scope: Scope) -> list[tuple[str, Listing]]:
+async def _list_all(kube: Lists, scope: Scope) -> list[tuple[str, Listing]]:
     wanted = [(kind, part) for kind in KIND_NAMES for part in scope.parts]
     try:
         lists = await asyncio.gather(*(kube.list(kind, part) for kind, part in wanted))
@@ -66,7 +78,7 @@ def streams(scope: Scope) -> dict[str, tuple[str, str | None]]:
 class Comparison:
     """Finds what vanished unseen, once after each time that a watch started over."""
 
-    def __init__(self, kube: KubeClient, scope: Scope, inbox: Inbox, *, settle: float = SETTLE) -> None:
+    def __init__(self, kube: Lists, scope: Scope, inbox: Inbox, *, settle: float = SETTLE) -> None:
         self._kube = kube
         self._inbox = inbox
         self._streams = streams(scope)

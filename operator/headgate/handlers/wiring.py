@@ -22,8 +22,8 @@ from headgate.telemetry.metrics import Metrics
 log = logging.getLogger(__name__)
 
 INACTIVITY = 70.0  # seconds; bookmarks come every 60
-SERVER_SIDE = 300.0  # seconds after which the server ends a watch, to be opened anew
-CLIENT_SIDE = 330.0
+SERVER_SIDE = 300  # after which the server ends a watch, to be opened anew; it reads whole seconds only
+CLIENT_SIDE = 330
 CLOSING = 3.0  # seconds
 
 

@@ -6,17 +6,32 @@ always stops first, whatever their clocks say.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
-from headgate.kube.client import KubeClient
 from headgate.kube.errors import Conflict, KubeError, NotFound
 from headgate.kube.identity import Holder
 from headgate.kube.values import Lease
 
 log = logging.getLogger(__name__)
+
+
+class Leases(Protocol):
+    """Where Leases are kept."""
+
+    async def get_lease(self, namespace: str, name: str) -> Lease:
+        """A Lease; NotFound."""
+        ...
+
+    async def create_lease(self, namespace: str, name: str, spec: Mapping[str, Any]) -> Lease:
+        """A new one; Conflict when somebody was faster."""
+        ...
+
+    async def patch_lease(self, namespace: str, name: str, known: Lease, spec: Mapping[str, Any]) -> Lease:
+        """Change it as it was read; Conflict when it moved on."""
+        ...
 
 
 class LeaseLost(Exception):  # noqa: N818  (an outcome, not a mistake)
@@ -38,7 +53,7 @@ class Leadership:
 
     def __init__(
         self,
-        kube: KubeClient,
+        kube: Leases,
         namespace: str,
         name: str,
         holder: Holder,

@@ -2,10 +2,9 @@
 
 from typing import Final
 
-from headgate.api import KINDS
+from headgate.api.kinds import API_VERSION, KINDS
 
-GROUP: Final = "headgate.dev"
-API: Final = "/apis/headgate.dev/v1alpha1"
+API: Final = f"/apis/{API_VERSION}"
 PLURALS: Final = {kind.kind: kind.plural for kind in KINDS}
 
 
