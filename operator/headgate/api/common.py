@@ -12,7 +12,7 @@ from headgate.api.types import Capped, Duration, DurationText, Flag, Int, ListOf
 
 NAME = Text(
     "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
-    "must be the name of a Kubernetes object: lower case letters, digits, - and .",
+    "must be the name of a Kubernetes object: lower case letters, digits, dashes and dots",
     NAME_TEXT,
 )
 EXTERNAL_NAME = Text(

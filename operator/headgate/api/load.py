@@ -3,14 +3,14 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Final, TypeVar, get_args
+from typing import Any, Final, Literal, TypeVar, get_args
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from headgate.api.common import ApiModel
 from headgate.api.rules import broken
-from headgate.api.types import OWN_ERROR
+from headgate.api.types import OWN_ERROR, WRITTEN
 
 ModelT = TypeVar("ModelT", bound=ApiModel)
 
@@ -55,9 +55,11 @@ def load_model(
     Strict, as at admission: an unknown field is an error. Lenient, as with what is stored already: it is ignored.
     """
     try:
-        loaded = model.model_validate(dict(raw), extra="forbid" if strict else "ignore")
+        extra: Literal["forbid", "ignore"] = "forbid" if strict else "ignore"
+        loaded = model.model_validate(dict(raw), extra=extra, context=WRITTEN)
     except ValidationError as error:
-        return [_error(model, detail, at) for detail in error.errors(include_url=False, include_input=False)]
+        details = error.errors(include_url=False, include_input=False)
+        return [_error(model, detail, at) for detail in details if not _follows(detail, details)]
     return list(violations(loaded, at)) or loaded
 
 
@@ -90,6 +92,13 @@ def _inside(value: object, at: str) -> Iterator[FieldError]:
     elif isinstance(value, tuple):
         for index, item in enumerate(value):
             yield from _inside(item, f"{at}[{index}]")
+
+
+def _follows(detail: ErrorDetails, details: list[ErrorDetails]) -> bool:
+    """A list with a bad entry also counts as too short: that is no second mistake."""
+    where = detail["loc"]
+    inside = (len(other["loc"]) > len(where) and other["loc"][: len(where)] == where for other in details)
+    return detail["type"] == "too_short" and any(inside)
 
 
 def _error(model: type[ApiModel], detail: ErrorDetails, at: str) -> FieldError:

@@ -30,7 +30,8 @@ Int = Annotated[int, Field(strict=True)]
 Flag = Annotated[bool, Field(strict=True)]
 
 OWN_ERROR: Final = "headgate"  # the type of errors whose text is ours and may be shown as it is
-SMALLEST_SIZES: Final = ("", "Ki", "Mi", "Gi", "Ti", "Pi")
+WRITTEN: Final = "written"  # validation context of what users wrote, where a bare number is no size
+_BINARY: Final = ("", "Ki", "Mi", "Gi", "Ti", "Pi")
 _MILLISECONDS: Final = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
 _FACTORS: Final = {
     "": 1,
@@ -72,15 +73,15 @@ def parse_size(text: str) -> int:
 def format_size(value: int) -> str:
     """The exact size in the largest binary unit that divides it: 1Mi, 1040Ki, 1000."""
     unit = 0
-    while value and value % 1024 == 0 and unit < len(SMALLEST_SIZES) - 1:
+    while value and value % 1024 == 0 and unit < len(_BINARY) - 1:
         value //= 1024
         unit += 1
-    return f"{value}{SMALLEST_SIZES[unit]}"
+    return f"{value}{_BINARY[unit]}"
 
 
 def coarse_size(value: int) -> str:
     """A size for people, two significant digits: 3.1Gi."""
-    return _coarse(value, 1024, SMALLEST_SIZES)
+    return _coarse(value, 1024, _BINARY)
 
 
 def format_count(value: int) -> str:
@@ -226,7 +227,11 @@ class SizeText(Written):
     def __get_pydantic_core_schema__(
         self, _source: object, _handler: GetCoreSchemaHandler
     ) -> core_schema.CoreSchema:
-        return self._core(lambda raw: self._typed(int, raw, SIZE_HELP))
+        render = core_schema.plain_serializer_function_ser_schema(self.render, when_used="json-unless-none")
+        return core_schema.with_info_plain_validator_function(self._size, serialization=render)
+
+    def _size(self, raw: object, info: core_schema.ValidationInfo) -> object:
+        return self._typed(str if info.context == WRITTEN else int, raw, SIZE_HELP)
 
 
 @dataclass(frozen=True, slots=True)
