@@ -225,7 +225,7 @@ async def test_advisories_that_rolled_out_unread_are_counted_and_written_down(ac
     await account.stream(ADVISORIES_NAME, *subjects, max_msgs=3)
     messages = account.messages()
     await messages.open()
-    assert await messages.missed() == 0
+    assert (await messages.watch()).missed == 0
     await account.emit(10)
     await account.reject(10)
 
@@ -233,8 +233,8 @@ async def test_advisories_that_rolled_out_unread_are_counted_and_written_down(ac
         return bool((await account.api(f"STREAM.INFO.{ADVISORIES_NAME}"))["state"]["last_seq"] == 10)
 
     await until("all advisories were raised", rolled)
-    assert await messages.missed() == 7
-    assert await messages.missed() == 0
+    assert (await messages.watch()).missed == 7
+    assert (await messages.watch()).missed == 0
     info = await account.api(f"CONSUMER.INFO.{ADVISORIES_NAME}.headgate_mover")
     assert info["config"]["metadata"]["headgate.dev/missed"] == "7"
     assert [notice.position for notice in await messages.notices(10, SOON)] == [8, 9, 10]
@@ -244,11 +244,11 @@ async def test_advisories_that_rolled_out_unread_are_counted_and_written_down(ac
 async def test_advisories_that_were_read_and_then_age_are_not_missed(
     account: Account, messages: NatsMessages
 ) -> None:
-    await messages.missed()
+    await messages.watch()
     await account.emit(3)
     await account.reject(3)
     for _ in range(3):
         await messages.settle(await messages.notices(1, SOON))
-    assert await messages.missed() == 0
+    assert (await messages.watch()).missed == 0
     await account.api(f"STREAM.PURGE.{ADVISORIES_NAME}")
-    assert await messages.missed() == 0
+    assert (await messages.watch()).missed == 0

@@ -5,6 +5,7 @@ trouble never holds up the others.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -32,6 +33,14 @@ class Kept(StrEnum):
     MISSING = "DeadLetterQueueMissing"
     UNKNOWN = "Unknown"  # no answer: it may be there
     REFUSED = "Refused"  # the broker said no for another reason
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """How things stand with the notices of a cluster."""
+
+    backlog: int  # not done with, those put off among them
+    missed: int  # lost unread since the last look, at most
 
 
 class Messages(Protocol):
@@ -69,8 +78,8 @@ class Messages(Protocol):
         """Have the notices come again later."""
         ...
 
-    async def missed(self) -> int:
-        """How many notices may have been lost unread since the last call, at most; written down for the operator."""
+    async def watch(self) -> Watch:
+        """How things stand with the notices; what was lost unread is written down for the operator too."""
         ...
 
     async def call_in(self, source: str, reader: str, after: timedelta) -> bool:

@@ -198,9 +198,11 @@ class Mover:
         """Notice that notices were lost, and forget what was learned about readers of others."""
 
         async def look() -> None:
-            if lost := await self._messages.missed():
-                self._meter.missed(lost)
-                log.error("advisories were lost before a mover read them", extra={"at_most": lost})
+            seen = await self._messages.watch()
+            self._meter.backlog(seen.backlog)
+            if seen.missed:
+                self._meter.missed(seen.missed)
+                log.error("notices were lost before a mover read them", extra={"at_most": seen.missed})
             self._ours.clear()
 
         while not self._stopping.is_set():

@@ -35,6 +35,10 @@ class Meter:
         """Notices were lost before anybody read them."""
         self.metrics.mover_missed.inc(count)
 
+    def backlog(self, count: int) -> None:
+        """So many notices are not done with."""
+        self.metrics.mover_lag.labels(self.namespace, self.name).set(count)
+
     def called_in(self) -> None:
         """A reader with stranded events was called."""
         self.metrics.mover_called_in.inc()

@@ -25,6 +25,7 @@ LOOK: Final = 2.0  # seconds between looks at what is to be done
 REREAD: Final = 60.0  # seconds after which Secrets are looked at again
 AFTER_REFUSAL: Final = 10.0  # seconds until a broker that says no is asked again
 SILENT: Final = 30.0  # seconds without an answer from the cluster after which the process is not ready
+STILL: Final = 60.0  # seconds without a look after which the process counts as hung
 STOP: Final = 8.0  # seconds for turns under way
 
 log = logging.getLogger(__name__)
@@ -92,8 +93,8 @@ class Post:
         try:
             await self._mover.run()
         except* BrokerError as group:
-            for error in _leaves(group):
-                self._complain(error)
+            for leaf in _leaves(group):
+                self._complain(leaf)
         finally:
             await messages.aclose()
 
@@ -158,9 +159,7 @@ class Service:
 
     def live(self) -> str:
         """Empty while the loop turns."""
-        return (
-            "" if _now() - self._looked < SILENT + LOOK or self._answered is None else "the loop stands still"
-        )
+        return "" if _now() - self._looked < STILL else "the loop stands still"
 
     def ready(self) -> str:
         """Empty while the cluster says what is to be done."""

@@ -11,7 +11,7 @@ from nats import errors
 from nats.aio.msg import Msg
 
 from headgate.brokers.base import BrokerError, Refused, Unreachable
-from headgate.brokers.messages import Absent, Kept
+from headgate.brokers.messages import Absent, Kept, Watch
 from headgate.brokers.nats.bulk import Answer, Ask, Bulk, Pairs
 from headgate.brokers.nats.documents import OWNER
 from headgate.brokers.nats.link import Link
@@ -158,8 +158,8 @@ class NatsMessages:
         await pull.aclose()
         return True
 
-    async def missed(self) -> int:
-        """How many advisories may have been lost unread since the last call; written down for the operator.
+    async def watch(self) -> Watch:
+        """How many advisories wait, and how many may have been lost unread since the last call.
 
         The stream's first message lies behind what had been read at the last look: what lies between is gone, and
         nobody knows any more whether another mover read it in the meantime, so it counts as missed.
@@ -175,7 +175,7 @@ class NatsMessages:
         if lost:
             await self._write_down(position["config"], lost, stream["ts"])
         self._delivered, self._missed = max(now, first - 1), 0
-        return lost
+        return Watch(int(position["num_pending"]) + int(position["num_ack_pending"]), lost)
 
     async def aclose(self) -> None:
         """Close the connection; advisories under way come again to another mover."""
