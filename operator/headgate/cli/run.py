@@ -87,7 +87,8 @@ async def _run(settings: Settings, scrubber: "Scrubber") -> int:
         return BAD_SETUP
     kube = KubeClient(config, meter=metrics.meter, deadline=settings.deadline.total_seconds())
     try:
-        await compose(settings, kube, metrics, scrubber).run()
+        installation = settings.installation or await cluster_name(kube)
+        await compose(settings, kube, installation, metrics, scrubber).run()
     except SetupError as error:
         log.error("%s", error)  # noqa: TRY400  (the sentence is the whole story)
         return BAD_SETUP
@@ -99,7 +100,27 @@ async def _run(settings: Settings, scrubber: "Scrubber") -> int:
     return 0
 
 
-def compose(settings: Settings, kube: "KubeClient", metrics: "Metrics", scrubber: "Scrubber") -> "Process":
+async def cluster_name(kube: "KubeClient") -> str:
+    """What tells this cluster from all others: the uid of kube-system."""
+    from headgate.handlers.listing import RETRY, SetupError  # noqa: PLC0415
+    from headgate.kube.errors import Forbidden, Unavailable  # noqa: PLC0415
+
+    while True:
+        try:
+            return await kube.namespace_uid("kube-system")
+        except Unavailable as error:
+            log.warning("the cluster does not answer yet: %s", error, extra={"reason": error.reason})
+            await asyncio.sleep(error.retry_after or RETRY)
+        except Forbidden as error:
+            raise SetupError(
+                "the operator may not read namespace kube-system, whose uid names the cluster in the marks on broker"
+                " objects; permit that, or give a name of your own with --installation or HEADGATE_INSTALLATION"
+            ) from error
+
+
+def compose(
+    settings: Settings, kube: "KubeClient", installation: str, metrics: "Metrics", scrubber: "Scrubber"
+) -> "Process":
     """The operator's parts, connected, not yet running."""
     from headgate.engine.operator import Operator  # noqa: PLC0415
     from headgate.handlers.events import Scope  # noqa: PLC0415
@@ -122,7 +143,7 @@ def compose(settings: Settings, kube: "KubeClient", metrics: "Metrics", scrubber
         )
     return Process(
         kube=kube,
-        engine=Operator(kube, settings, metrics=metrics, scrubber=scrubber),
+        engine=Operator(kube, settings, installation=installation, metrics=metrics, scrubber=scrubber),
         scope=Scope(settings.namespaces),
         metrics=metrics,
         now=time.monotonic,

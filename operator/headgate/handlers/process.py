@@ -112,13 +112,17 @@ class Process:
         log.info("stopping")
         self._stop.set()
         watching_stop.set()
-        await _within(ENGINE_STOP, self.engine.stop(), "the engine")
+        await _within(ENGINE_STOP, self._stop_engine(tasks), "the engine")
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks, timeout=ENGINE_STOP)
         if self.leadership is not None:
             await _within(LEASE_STOP, self.leadership.release(), "the Lease")
         self.metrics.leader.set(0)
+
+    async def _stop_engine(self, tasks: set[asyncio.Task[Any]]) -> None:
+        await self.engine.stop()
+        await asyncio.wait([task for task in tasks if task.get_name() == "engine"])
 
     async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
         """Whether the work was done before somebody asked to stop."""
