@@ -97,6 +97,10 @@ class Broker(Protocol):
         """How far movers are with the notices of this cluster; None while nothing keeps notices."""
         ...
 
+    async def lost(self) -> None:
+        """Return when the connection is gone; at once when there is none. Never raises."""
+        ...
+
     async def aclose(self) -> None:
         """Let go of the connection; never raises."""
         ...

@@ -105,7 +105,8 @@ class Autoscaler:
         """Look at the workloads of these groups and set their replicas where that is due."""
         if self._indexed is None or not timedelta(0) <= self._clock() - self._indexed < INDEXED:
             self._index()
-        found = {w.target.identity: w for group in groups if (w := self._workloads.get(group)) is not None}
+        named = (self._workloads.get(group) for group in groups)
+        found = {w.target.identity: w for w in named if w is not None and self._is_seen(w)}
         busy = [w for w in found.values() if not self._at_rest(w)]
         now = self._clock()
         resting = [w for w in found.values() if self._at_rest(w) and self._is_due(w, now)]
@@ -168,6 +169,10 @@ class Autoscaler:
     def _is_due(self, workload: Workload, now: datetime) -> bool:
         read = self._memory(workload).read
         return read is None or not timedelta(0) <= now - read < RESTING
+
+    def _is_seen(self, workload: Workload) -> bool:
+        """Whether every group was looked at, or should have been: a start is not a loss of metrics."""
+        return all(self._lag(member.group).sight is not Sight.UNSEEN for member in workload.members)
 
     def _at_rest(self, workload: Workload) -> bool:
         """Whether nothing can be decided about the workload but what was decided before."""

@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Protocol
 
 from headgate.api import EventBrokerSpec
+from headgate.api.common import SecretRef
+from headgate.api.eventbroker import BROKER_BLOCKS
 from headgate.brokers.base import Broker, BrokerError, BrokerFacts, Credentials, Driver, Refused, Unreachable
 from headgate.brokers.registry import driver_of
 from headgate.core.estate import Declared
@@ -32,7 +34,10 @@ class Trouble:
 class Link:
     """One EventBroker's connection. Made again when its declaration or the content of its Secrets changes."""
 
-    def __init__(self, secrets: Secrets, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, secrets: Secrets, clock: Callable[[], datetime], keep_secret: Callable[[bytes], None]
+    ) -> None:
+        self._keep_secret = keep_secret
         self._secrets = secrets
         self._clock = clock
         self._spec: EventBrokerSpec | None = None
@@ -95,17 +100,25 @@ class Link:
             raise
 
     async def _read(self, declared: Declared[EventBrokerSpec]) -> Credentials:
-        connection = declared.spec.connection
+        block, connection = next(
+            (b, c) for b in BROKER_BLOCKS if (c := getattr(declared.spec, b)) is not None
+        )
         tls = connection.tls
-        values = await self._secret(declared, "credentialsSecretRef", connection.credentials_secret_ref)
-        ca = await self._secret(declared, "tls.caSecretRef", tls and tls.ca_secret_ref)
-        client = await self._secret(declared, "tls.clientSecretRef", tls and tls.client_secret_ref)
+        values = await self._secret(
+            declared, f"{block}.credentialsSecretRef", connection.credentials_secret_ref
+        )
+        ca = await self._secret(declared, f"{block}.tls.caSecretRef", tls and tls.ca_secret_ref)
+        client = await self._secret(declared, f"{block}.tls.clientSecretRef", tls and tls.client_secret_ref)
+        for secret in (*values.values(), *client.values()):
+            self._keep_secret(secret)
         return Credentials(values, _ca(ca), client)
 
-    async def _secret(self, declared: Declared[EventBrokerSpec], field: str, ref: object) -> Mapping[str, bytes]:
+    async def _secret(
+        self, declared: Declared[EventBrokerSpec], field: str, ref: SecretRef | None
+    ) -> Mapping[str, bytes]:
         if ref is None:
             return {}
-        name = str(getattr(ref, "name"))
+        name = ref.name
         try:
             return (await self._secrets.get_secret(declared.ref.namespace, name)).data
         except NotFound as error:
@@ -119,7 +132,9 @@ class Link:
                 f"spec.{field}: the operator may not read Secret {name} in {declared.ref.namespace}; grant it get on that Secret",
             ) from error
         except KubeError as error:
-            raise Unreachable("SecretUnreadable", f"spec.{field}: Secret {name} cannot be read now") from error
+            raise Unreachable(
+                "SecretUnreadable", f"spec.{field}: Secret {name} cannot be read now"
+            ) from error
 
 
 def _ca(secret: Mapping[str, bytes]) -> bytes:

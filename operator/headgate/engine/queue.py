@@ -39,7 +39,7 @@ class DirtyQueue(Generic[KeyT]):
         """Mark a key as failed; returns the wait in seconds until it is due again."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(failures, 16)) * self._jitter()
+        wait = min(LONGEST_WAIT, FIRST_WAIT * float(2 ** min(failures, 16))) * self._jitter()
         self.at(key, wait)
         return wait
 

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 
 from headgate.brokers.base import BrokerError
 from headgate.core.estate import Ref
-from headgate.core.lag import STALE, History, Lag, figures, seen, unmoved
+from headgate.core.lag import LOST, STALE, History, Lag, Sight, figures, seen, unmoved
 from headgate.core.lagview import LagView, publish
 from headgate.core.progress import Progress
 from headgate.core.resource import Key, Observed
@@ -54,6 +54,7 @@ class Watched:
 @dataclass(slots=True)
 class _Memory:
     reader: Key
+    since: datetime
     history: History = field(default_factory=History)
     head: _Head | None = None  # of the topic, when the reader was last read
     read: datetime | None = None
@@ -87,6 +88,8 @@ class Sampler:
         self._patience: dict[Ref, timedelta] = {}
         self._memories: dict[Ref, _Memory] = {}
         self._turns = count(1)
+        self._since = clock()
+        self._away = False
         self._stale_after = STALE
 
     async def run(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
@@ -106,15 +109,19 @@ class Sampler:
             try:
                 await self._look(look)
             except BrokerError:
-                pass  # the link to the broker reports it; here it shows as figures that grow old
+                self._away = True  # the link to the broker reports it; here it shows as figures that grow old
             finally:
                 self._tell(look, watched.keys() - look.told)
 
     def lag(self, group: Ref) -> Lag:
         """The figures of a group as of now."""
-        memory = self._memories.get(group)
-        history = memory.history if memory is not None else History()
-        return figures(history, self._clock(), self._patience.get(group, REFRESH), self._stale_after)
+        memory, now = self._memories.get(group), self._clock()
+        if memory is None:
+            return Lag(Sight.UNSEEN if now - self._since < LOST else Sight.LOST)
+        if memory.history.received is None:
+            turn = memory.tried is None and not self._away
+            return Lag(Sight.UNSEEN if turn or now - memory.since < LOST else Sight.LOST)
+        return figures(memory.history, now, self._patience.get(group, REFRESH), self._stale_after)
 
     def lags(self) -> Iterator[tuple[Ref, Lag]]:
         """The figures of all groups as of now, exact, for metrics."""
@@ -129,10 +136,13 @@ class Sampler:
 
     def _keep(self, watched: Iterable[Watched]) -> None:
         """Memory for the groups there are; a group with another reader starts anew."""
+        now = self._clock()
         memories = {}
         for one in watched:
             memory = self._memories.get(one.group)
-            memories[one.group] = memory if memory and memory.reader == one.reader else _Memory(one.reader)
+            memories[one.group] = (
+                memory if memory and memory.reader == one.reader else _Memory(one.reader, now)
+            )
             self._patience[one.group] = one.patience
         for group in self._memories.keys() - memories.keys():
             self.views.pop(group, None)
@@ -141,6 +151,7 @@ class Sampler:
 
     async def _look(self, look: "_Look") -> None:
         broker = self._broker()
+        self._away = broker is None
         if broker is None or not look.watched:
             return
         topics = await broker.observe({one.topic for one in look.watched.values()})
@@ -160,9 +171,11 @@ class Sampler:
         wanted = []
         for one in look.watched.values():
             memory, head = self._memories[one.group], look.heads.get(one.topic)
-            if head is None or _is_put_off(memory, now):
-                continue  # no topic, no progress: the figures grow old
-            if memory.head == head and head[1] is not None and memory.history.at_rest and not memory.absent:
+            if head is None:
+                memory.tried = now  # no topic, no progress: the figures grow old
+            elif _is_put_off(memory, now):
+                continue
+            elif memory.head == head and head[1] is not None and memory.history.at_rest and not memory.absent:
                 memory.history = unmoved(memory.history, now)
             else:
                 wanted.append(one)

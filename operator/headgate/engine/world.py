@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from headgate.api import KINDS, FieldError, Kind, load
 from headgate.core.claims import Record
 from headgate.core.estate import Declared, Estate, Ref
+from headgate.core.index import Index
 from headgate.core.resolve import broker_of, references
 from headgate.engine.records import record_of
 
@@ -49,6 +50,7 @@ class World:
 
     def __init__(self, installation: str, on_dirty: Callable[[Iterable[Ref]], None]) -> None:
         self.estate = Estate(installation, {}, {}, {}, {}, {}, {})
+        self.index = Index()
         self.entries: dict[Ref, Entry] = {}
         self.terminating: set[str] = set()
         self._dependents: dict[Ref, set[Ref]] = {}
@@ -130,8 +132,7 @@ class World:
             return
         concerned = self.dependents(ref)
         del self.entries[ref]
-        self._store(ref).pop(ref, None)
-        self._refer(ref, ())
+        self._unfile(ref)
         self._sent.pop(ref, None)
         self._on_dirty((ref, *concerned))
 
@@ -144,13 +145,21 @@ class World:
             return False
         entry = self._read(ref, body, before)
         self.entries[ref] = entry
-        if entry.declared is None:
-            self._store(ref).pop(ref, None)
-            self._refer(ref, ())
-        else:
-            self._store(ref)[ref] = entry.declared
-            self._refer(ref, references(entry.declared))
+        self._file(entry)
         return before is None or _differs(before, entry, self._sent.get(ref))
+
+    def _file(self, entry: Entry) -> None:
+        if entry.declared is None:
+            self._unfile(entry.ref)
+            return
+        self._store(entry.ref)[entry.ref] = entry.declared
+        self._refer(entry.ref, references(entry.declared))
+        self.index.put(entry.declared)
+
+    def _unfile(self, ref: Ref) -> None:
+        if self._store(ref).pop(ref, None) is not None:
+            self.index.drop(ref)
+        self._refer(ref, ())
 
     def _read(self, ref: Ref, body: Mapping[str, Any], before: Entry | None) -> Entry:
         meta = body["metadata"]

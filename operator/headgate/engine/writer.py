@@ -27,20 +27,22 @@ class Writer:
             rest = tuple(name for name in entry.finalizers if name != FINALIZER)
             await self._finalizers(entry, rest, None)
 
-    async def report(self, entry: Entry, status: Mapping[str, Any]) -> bool:
-        """Bring the status to the given value in one patch; False when it is there already."""
+    async def report(self, entry: Entry, status: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Bring the status to the given value in one patch; returns it, empty when nothing had to be written."""
         patch = merge_patch(entry.status, status)
         if not patch:
-            return False
+            return patch
         self._world.expect(entry.ref, status)
         ref = entry.ref
         try:
-            body = await self._kube.patch_status(ref.kind, ref.namespace, ref.name, uid=entry.uid, status=patch)
+            body = await self._kube.patch_status(
+                ref.kind, ref.namespace, ref.name, uid=entry.uid, status=patch
+            )
         except NotFound:
             self._world.gone(ref)
-            return False
+            return {}
         self._world.absorb(ref, body)
-        return True
+        return patch
 
     async def _finalizers(
         self, entry: Entry, finalizers: tuple[str, ...], annotations: Mapping[str, str] | None

@@ -10,12 +10,14 @@ from headgate.api.eventbroker import Limits
 from headgate.brokers.base import BrokerFacts, Credentials
 from headgate.brokers.nats.capture import capture
 from headgate.brokers.nats.documents import Json, identity_of
+from headgate.brokers.nats.facts import capabilities
 from headgate.brokers.nats.jetstream import JetStream
 from headgate.brokers.nats.letterbox import Letterbox
 from headgate.brokers.nats.link import Link
 from headgate.brokers.nats.positions import Positions
 from headgate.brokers.nats.reading import Reader, observe
 from headgate.brokers.nats.resources import ADVISORIES
+from headgate.brokers.nats.scanner import Scanner
 from headgate.brokers.nats.writing import Writer
 from headgate.brokers.pace import Pace
 from headgate.core.changes import Change
@@ -25,16 +27,6 @@ from headgate.core.resource import Key, Observed
 _TYPE: Final = "NATS"
 _REQUESTS, _PROGRESS, _IN_FLIGHT, _TIMEOUT = 100, 50, 64, timedelta(seconds=10)
 _ENOUGH: Final = 3  # nodes assumed of a cluster that keeps its addresses to itself
-_CAPABILITIES: Final = {  # by the level of the server's API from which on they are there
-    "MessageTTL": 1,
-    "ConsumerPause": 1,
-    "PriorityGroups": 1,
-    "AtomicPublish": 2,
-    "Counters": 2,
-    "DelayedDelivery": 2,
-    "BatchedPublish": 4,
-    "ConsumerReset": 4,
-}
 
 
 class NatsBroker:
@@ -51,7 +43,7 @@ class NatsBroker:
         self._reader = Reader(self._js)
         self._writer = Writer(self._js, self._requests)
         self._positions = Positions(self._js, self._reader, watching)
-        self._letterbox = Letterbox(self._js, self._reader, watching, timeout)
+        self._letterbox = Letterbox(self._reader, watching, Scanner(self._js, watching, timeout).scan)
 
     async def facts(self) -> BrokerFacts:
         """What the servers say about themselves, and the identity that was given to this account."""
@@ -64,8 +56,7 @@ class NatsBroker:
             identity=identity_of(shared["config"]) if shared else "",
             level=level,
             nodes=self._nodes(shared),
-            capabilities=frozenset(name for name, needed in _CAPABILITIES.items() if level >= needed),
-            limits=_limits(account, self._link.server),
+            capabilities=capabilities(level),
         )
 
     async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed]:
@@ -87,6 +78,10 @@ class NatsBroker:
     async def capture(self) -> Capture | None:
         """How far movers are with the account's advisories."""
         return await capture(self._js, self._requests)
+
+    async def lost(self) -> None:
+        """Return when the connection is gone."""
+        await self._link.lost()
 
     async def aclose(self) -> None:
         """Let go of the connection."""

@@ -41,6 +41,7 @@ class Link:
         self._waiting: dict[str, tuple[str, asyncio.Future[Msg]]] = {}  # reply token -> subject, answer
         self._count = 0
         self._closed = False
+        self._gone = asyncio.Event()
 
     async def client(self) -> Client:
         """The live connection."""
@@ -88,6 +89,12 @@ class Link:
             ) from None
         finally:
             self._waiting.pop(token, None)
+
+    async def lost(self) -> None:
+        """Return when there is no connection."""
+        while self._client is not None and self._client.is_connected:
+            self._gone.clear()
+            await self._gone.wait()
 
     async def aclose(self) -> None:
         """Let go; never raises."""
@@ -196,6 +203,7 @@ class Link:
     def _on_close(self, client: Client) -> None:
         if client is not self._client:
             return
+        self._gone.set()
         for _, answer in list(self._waiting.values()):
             if not answer.done():
                 answer.set_exception(

@@ -1,0 +1,96 @@
+"""Writes what workers have to know into the ConfigMap that they mount. Knows no key of it but the revision."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from headgate.api import API_VERSION
+from headgate.core.estate import Ref
+from headgate.core.outcomes import Finding, Outcome
+from headgate.core.status.account import BindingAccount
+from headgate.engine.shared import Shared
+from headgate.engine.world import Entry
+from headgate.kube.errors import Conflict, Forbidden, NotFound
+from headgate.kube.values import ConfigMap, Owner
+
+LABELS: Final = {"app.kubernetes.io/managed-by": "headgate", "headgate.dev/binding": "true"}
+REVISION: Final = "revision"
+
+
+class Bindings:
+    """The bindings of all groups. A ConfigMap that is not ours is never touched."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._known: dict[Ref, ConfigMap] = {}
+
+    async def ensure(
+        self, entry: Entry, name: str, content: Mapping[str, str], *, reread: bool
+    ) -> BindingAccount | Finding:
+        """Bring the ConfigMap of a group to the given content; its revision grows with every change of it."""
+        try:
+            known = await self._find(entry, name, reread=reread)
+            if known is None:
+                known = await self._create(entry, name, content)
+            if not _owned(known, entry):
+                return _taken(name)
+            if _content(known) != content:
+                known = await self._change(known, content)
+        except Forbidden:
+            return Finding(
+                Outcome.WARNING,
+                "BindingForbidden",
+                f"spec.binding: the operator may not write ConfigMap {name}; grant it configmaps, or leave spec.binding out",
+                "spec.binding",
+            )
+        except Conflict:
+            self._known.pop(entry.ref, None)
+            raise
+        self._known[entry.ref] = known
+        return BindingAccount(name, int(known.data.get(REVISION, "0")))
+
+    def forget(self, ref: Ref) -> None:
+        """The group is gone; its ConfigMap is collected with it."""
+        self._known.pop(ref, None)
+
+    async def _find(self, entry: Entry, name: str, *, reread: bool) -> ConfigMap | None:
+        known = self._known.get(entry.ref)
+        if known is not None and known.name == name and not reread:
+            return known
+        if known is None and not entry.status.get("binding"):
+            return None
+        try:
+            return await self._shared.kube.get_config_map(entry.ref.namespace, name)
+        except NotFound:
+            return None
+
+    async def _create(self, entry: Entry, name: str, content: Mapping[str, str]) -> ConfigMap:
+        before = (entry.status.get("binding") or {}).get("revision") or 0
+        owner = Owner(API_VERSION, entry.ref.kind, entry.ref.name, entry.uid)
+        data = {**content, REVISION: str(int(before) + 1)}
+        kube, namespace = self._shared.kube, entry.ref.namespace
+        try:
+            return await kube.create_config_map(namespace, name, data, labels=LABELS, owner=owner)
+        except Conflict:
+            return await kube.get_config_map(namespace, name)
+
+    async def _change(self, known: ConfigMap, content: Mapping[str, str]) -> ConfigMap:
+        gone: dict[str, str | None] = dict.fromkeys(_content(known).keys() - content.keys())
+        revision = str(int(known.data.get(REVISION, "0")) + 1)
+        return await self._shared.kube.patch_config_map(known, {**gone, **content, REVISION: revision})
+
+
+def _content(known: ConfigMap) -> dict[str, str]:
+    return {key: text for key, text in known.data.items() if key != REVISION}
+
+
+def _owned(known: ConfigMap, entry: Entry) -> bool:
+    return any(owner.uid == entry.uid for owner in known.owners)
+
+
+def _taken(name: str) -> Finding:
+    return Finding(
+        Outcome.REFUSED,
+        "BindingTaken",
+        f"spec.binding.configMapName: ConfigMap {name} belongs to somebody else; choose another name or delete it",
+        "spec.binding.configMapName",
+    )

@@ -1,0 +1,77 @@
+"""Lets custom resources go: takes the finalizer away, and says what was left behind. Decides when, not whether."""
+
+import logging
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Final
+
+from headgate.api import DeletionPolicy, UnreachablePolicy
+from headgate.core.changes import Standing
+from headgate.core.estate import Ref
+from headgate.core.index import BROKER, GROUP
+from headgate.core.outcomes import Outcome
+from headgate.engine.notices import Notices
+from headgate.engine.queue import DirtyQueue
+from headgate.engine.shared import Shared
+from headgate.engine.world import Entry
+
+log = logging.getLogger(__name__)
+
+DELETION_TIMEOUT: Final = timedelta(minutes=5)
+
+
+class Departures:
+    """Objects on their way out."""
+
+    def __init__(self, shared: Shared, queue: DirtyQueue[Ref]) -> None:
+        self._shared = shared
+        self._queue = queue
+        self._notices = Notices(shared)
+
+    async def release(self, entry: Entry, standings: Iterable[Standing]) -> None:
+        """Let an object go whose broker object was dealt with; what stayed there is said."""
+        left = [f.message for s in standings for f in s.findings if f.outcome is not Outcome.WAITING]
+        if left:
+            await self._notices.warn(entry, "Orphaned", "; ".join(left))
+        await self._workload(entry)
+        await self._shared.writer.release(entry)
+
+    async def orphan(self, entry: Entry) -> None:
+        """Let an object go without asking its broker."""
+        if self._needs_broker(entry):
+            name = entry.declared.record.external_name if entry.declared is not None else ""
+            message = f"the broker is away: {name or entry.ref.name} was left there as it is; delete it by hand if it is not wanted"
+            await self._notices.warn(entry, "Orphaned", message)
+        await self._workload(entry)
+        await self._shared.writer.release(entry)
+
+    def may_go_unseen(self, entry: Entry) -> bool:
+        """Whether an object need not wait for a broker that is away; if not now, it is looked at again when it may."""
+        if entry.ref.kind == BROKER:
+            return not self._shared.world.users(entry.ref)
+        if not self._needs_broker(entry) or entry.declared is None or entry.deleting_since is None:
+            return True
+        spec = entry.declared.spec
+        if spec.unreachable_policy is UnreachablePolicy.ORPHAN:
+            return True
+        if entry.ref.namespace in self._shared.world.terminating:
+            return True
+        waited = self._shared.wall() - entry.deleting_since
+        rest = (spec.deletion_timeout or DELETION_TIMEOUT) - waited
+        if rest <= timedelta(0):
+            return True
+        self._queue.at(entry.ref, rest.total_seconds())
+        return False
+
+    def _needs_broker(self, entry: Entry) -> bool:
+        """Whether something in the broker may have to be deleted: what is kept or was never made needs nobody."""
+        declared = entry.declared
+        if declared is None or entry.ref.kind == BROKER:
+            return False
+        return declared.spec.deletion_policy is not DeletionPolicy.RETAIN and bool(declared.record.identity)
+
+    async def _workload(self, entry: Entry) -> None:
+        if entry.ref.kind == GROUP and self._shared.let_go is not None:
+            left = await self._shared.let_go(entry.ref)
+            if left:
+                await self._notices.warn(entry, "LeftAtZero", left)

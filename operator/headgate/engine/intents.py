@@ -1,0 +1,142 @@
+"""From resolved and compiled objects to claims and farewells: what each custom resource wants right now. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from headgate.api import AdoptionPolicy, DeletionPolicy, Mode, OnVanished, Storage
+from headgate.brokers.base import Driver
+from headgate.core.claims import Claim, Farewell, Owner
+from headgate.core.compiled import Compiled
+from headgate.core.estate import Declared, Estate, Ref
+from headgate.core.index import GROUP, QUEUE, TOPIC, external_name, target
+from headgate.core.outcomes import Finding, Outcome
+from headgate.core.resource import Key, Resource
+from headgate.core.tenancy import may_adopt, may_delete, template_of
+from headgate.core.topology import Topology
+
+ACKNOWLEDGE: Final = "headgate.dev/acknowledge"
+CONFIRM_DELETE: Final = "headgate.dev/confirm-delete"
+STOPPING: Final = frozenset({Outcome.REFUSED, Outcome.WAITING, Outcome.CONFLICT})
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What one custom resource wants of its broker in this pass."""
+
+    ref: Ref
+    owner: Owner
+    claims: tuple[Claim, ...] = ()
+    farewells: tuple[Farewell, ...] = ()
+    findings: tuple[Finding, ...] = ()  # beside those of compiling
+    compiled: Compiled = field(default_factory=Compiled)
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """Every broker object that has to be read for it."""
+        return tuple(c.desired.key for c in self.claims) + tuple(f.key for f in self.farewells)
+
+
+def owner_of(ref: Ref, installation: str) -> Owner:
+    """The owner's mark of a custom resource."""
+    return Owner(installation, ref.kind, ref.namespace, ref.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What all objects of one pass have in common."""
+
+    estate: Estate
+    topology: Topology
+    driver: Driver
+    compiled: Mapping[Ref, Compiled]
+    lost_topics: frozenset[Ref] = frozenset()  # nothing is made inside an object whose data is lost
+    frozen: bool = False  # the whole estate vanished: nothing is changed, only looked at
+    acknowledged: frozenset[Key] = frozenset()  # objects whose loss was acknowledged all at once
+
+
+def intent_of(declared: Declared[Any], situation: Situation) -> Intent:
+    """What one custom resource wants: nothing while it is refused or waits, less and less while it goes."""
+    owner = owner_of(declared.ref, situation.estate.installation)
+    compiled = situation.compiled.get(declared.ref, Compiled())
+    findings = situation.topology.findings.get(declared.ref, ())
+    if declared.deleting:
+        return Intent(
+            declared.ref, owner, (), _farewells(declared, owner, situation, compiled), findings, compiled
+        )
+    findings += _held(declared, situation)
+    stopped = any(finding.outcome in STOPPING for finding in (*findings, *compiled.findings))
+    idle = stopped or getattr(declared.spec, "suspend", False)
+    claims = () if idle else tuple(_claim(declared, owner, situation, r) for r in compiled.resources)
+    return Intent(declared.ref, owner, claims, (), findings, compiled)
+
+
+def _held(declared: Declared[Any], situation: Situation) -> tuple[Finding, ...]:
+    group = situation.topology.groups.get(declared.ref)
+    if group is None or group.topic.declared.ref not in situation.lost_topics:
+        return ()
+    topic = group.topic.declared.ref.name
+    return (
+        Finding(
+            Outcome.WAITING,
+            "TopicDataLost",
+            f"spec.topicRef: the data of topic {topic} is lost; acknowledge that on the EventTopic first",
+            "spec.topicRef",
+        ),
+    )
+
+
+def _claim(declared: Declared[Any], owner: Owner, situation: Situation, desired: Resource) -> Claim:
+    spec = declared.spec
+    mourned = desired.key in situation.acknowledged
+    return Claim(
+        owner=owner,
+        desired=desired,
+        uid=declared.uid,
+        created=declared.created,
+        mode=Mode.PLAN if situation.frozen else getattr(spec, "mode", None) or Mode.ENFORCE,
+        adoption=getattr(spec, "adoption_policy", None) or AdoptionPolicy.IF_MATCHES,
+        may_adopt=may_adopt(situation.estate, situation.topology.broker, declared.ref.namespace),
+        on_vanished=_on_vanished(spec),
+        record=declared.record,
+        acknowledged=declared.record.identity if mourned else declared.annotations.get(ACKNOWLEDGE, ""),
+    )
+
+
+def _on_vanished(spec: Any) -> OnVanished:  # noqa: ANN401  (any kind of spec, some of which have the field)
+    asked = getattr(spec, "on_vanished", None)
+    memory = getattr(spec, "storage", None) is Storage.MEMORY
+    return asked or (OnVanished.RECREATE if memory else OnVanished.HOLD)
+
+
+def _farewells(
+    declared: Declared[Any], owner: Owner, situation: Situation, compiled: Compiled
+) -> tuple[Farewell, ...]:
+    """What becomes of the broker objects of a custom resource that is going."""
+    keys = tuple(resource.key for resource in compiled.resources) or _recorded_keys(declared, situation)
+    return tuple(
+        Farewell(
+            owner=owner,
+            key=key,
+            policy=getattr(declared.spec, "deletion_policy", None) or DeletionPolicy.RETAIN,
+            record=declared.record,
+            may_delete=may_delete(situation.estate, situation.topology.broker, declared.ref.namespace),
+            confirmed=declared.annotations.get(CONFIRM_DELETE, ""),
+        )
+        for key in keys
+    )
+
+
+def _recorded_keys(declared: Declared[Any], situation: Situation) -> tuple[Key, ...]:
+    """The objects of something that no longer compiles, by the name that was pinned when they were made."""
+    name = declared.record.external_name
+    if not name or declared.ref.kind not in {TOPIC, GROUP, QUEUE}:
+        return ()
+    topic = ""
+    if declared.ref.kind == GROUP:
+        at = target(declared.ref, TOPIC, declared.spec.topic_ref)
+        source = situation.estate.topics.get(at)
+        if source is None:
+            return ()
+        topic = external_name(source, template_of(situation.topology.broker.spec))
+    return situation.driver.keys(name, declared.ref.kind, topic)

@@ -1,0 +1,252 @@
+"""The engine of one operator process: one worker per EventBroker, one loop for what lives on none. Knows no broker."""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Collection, Coroutine, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from headgate.core.estate import Ref
+from headgate.core.index import BROKER, GROUP, QUEUE, external_name
+from headgate.core.resource import Key
+from headgate.core.tenancy import template_of
+from headgate.core.workload import Member
+from headgate.engine.autoscale import Autoscaler
+from headgate.engine.letters import Letters
+from headgate.engine.readers import Placed
+from headgate.engine.reconcile import Worker
+from headgate.engine.reports import Sights
+from headgate.engine.sampler import Sampler
+from headgate.engine.shared import Shared
+from headgate.engine.unplaced import Unplaced
+from headgate.engine.world import World
+from headgate.engine.writer import Writer
+from headgate.kube.client import KubeClient
+from headgate.settings import Settings
+from headgate.telemetry.logs import Scrubber
+from headgate.telemetry.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+JITTER: Final = 0.1  # waits are shortened by up to so much
+
+
+@dataclass(slots=True)
+class Branch:
+    """Everything that runs for one EventBroker."""
+
+    worker: Worker
+    sampler: Sampler
+    letters: Letters
+    tasks: tuple[asyncio.Task[None], ...] = ()
+
+
+class Operator:
+    """Is told what exists, and keeps it true."""
+
+    def __init__(
+        self, kube: KubeClient, settings: Settings, *, installation: str, metrics: Metrics, scrubber: Scrubber
+    ) -> None:
+        self.world = World(installation, self._news)
+        self.shared = Shared(
+            kube=kube,
+            world=self.world,
+            writer=Writer(kube, self.world),
+            metrics=metrics,
+            wall=_wall,
+            monotonic=time.monotonic,
+            jitter=_jitter,
+            keep_secret=lambda secret: scrubber.learn((secret,)),
+            let_go=self._let_go,
+        )
+        self._settings = settings
+        self._branches: dict[Ref, Branch] = {}
+        self._unplaced = Unplaced(self.shared, self._placed)
+        self._autoscaler = Autoscaler(
+            kube, self._members, self._lag, clock=_wall, on_change=self._one_dirty, on_scaled=self._on_scaled
+        )
+        self._stopping = asyncio.Event()
+        self._running = False
+        self._failed: asyncio.Future[None] | None = None
+
+    # --- what is told
+
+    def see(self, kind: str, event: str | None, body: Mapping[str, Any]) -> None:
+        """An object of ours as it is now; DELETED: as it was."""
+        self.world.see(kind, event, body)
+
+    def see_namespace(self, event: str | None, body: Mapping[str, Any]) -> None:
+        """A namespace as it is now."""
+        self.world.see_namespace(event, body)
+
+    def known(self, kind: str) -> Mapping[str, tuple[str, str]]:
+        """The objects of a kind that are believed to exist: uid to (namespace, name)."""
+        return {
+            entry.uid: (ref.namespace, ref.name)
+            for ref, entry in self.world.entries.items()
+            if ref.kind == kind
+        }
+
+    def listed(self) -> None:
+        """Everything that exists was told once."""
+
+    # --- life
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything was looked at once."""
+        return (
+            self._running
+            and self._unplaced.looked
+            and all(branch.worker.looked for branch in self._branches.values())
+        )
+
+    async def run(self) -> None:
+        """Act until `stop`; ends with the error of any loop that fails."""
+        self._running = True
+        self._failed = asyncio.get_running_loop().create_future()
+        unplaced = self._start(self._unplaced.run(), "unplaced")
+        for ref in self.world.estate.brokers:
+            self._branch(ref)
+        self._dirty(self.world.entries)
+        stopped: asyncio.Future[Any] = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({stopped, self._failed}, return_when=asyncio.FIRST_COMPLETED)
+            if self._failed.done():
+                self._failed.result()
+        finally:
+            stopped.cancel()
+            await self._end((unplaced, *(task for b in self._branches.values() for task in b.tasks)))
+
+    async def stop(self) -> None:
+        """Begin nothing new and let go of every connection."""
+        self._stopping.set()
+
+    async def _end(self, tasks: Collection[asyncio.Task[None]]) -> None:
+        self._running = False
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() or self._failed is None or self._failed.done():
+            return
+        error = task.exception() or RuntimeError(f"{task.get_name()} ended by itself")
+        log.error("%s failed", task.get_name(), exc_info=error)
+        self._failed.set_exception(error)
+
+    # --- who looks at what
+
+    def _news(self, refs: Iterable[Ref]) -> None:
+        """Somebody changed something: it concerns these, and whatever is in trouble may be healed by it."""
+        self._dirty((*refs, *(self.shared.troubled & self.world.entries.keys())))
+
+    def _dirty(self, refs: Iterable[Ref]) -> None:
+        if not self._running:
+            return
+        for ref in refs:
+            if ref.kind == BROKER and ref in self.world.estate.brokers:
+                self._branch(ref)
+            self._queue_of(ref).add((ref,))
+        self.shared.metrics.queue_depth.set(sum(len(b.worker.queue) for b in self._branches.values()))
+
+    def _one_dirty(self, ref: Ref) -> None:
+        self._dirty((ref,))
+
+    def _queue_of(self, ref: Ref) -> Any:  # noqa: ANN401  (a DirtyQueue[Ref])
+        entry = self.world.entries.get(ref)
+        home = self.world.broker_of(ref) if entry is not None and entry.declared is not None else None
+        branch = self._branches.get(home) if home is not None else None
+        return branch.worker.queue if branch is not None else self._unplaced.queue
+
+    def _branch(self, ref: Ref) -> Branch:
+        """The loops of an EventBroker, begun with its first sight and ended when it is gone."""
+        known = self._branches.get(ref)
+        if known is not None:
+            return known
+        worker = Worker(ref, self.shared, lambda _: self._sights(ref))
+        sampler = Sampler(
+            lambda: worker.link.broker if worker.link.up else None,
+            worker.readers.watched,
+            clock=_wall,
+            on_sampled=self._autoscaler.act,
+            on_change=self._one_dirty,
+        )
+        letters = Letters(
+            lambda: worker.link.broker if worker.link.up else None,
+            lambda: self._queues(ref, worker),
+            clock=_wall,
+            on_change=self._one_dirty,
+        )
+        branch = self._branches[ref] = Branch(worker, sampler, letters)
+        branch.tasks = (
+            self._start(worker.run(), f"worker of {ref}"),
+            self._start(sampler.run(), f"sampler of {ref}"),
+            self._start(letters.run(), f"dead letters of {ref}"),
+        )
+        return branch
+
+    def _sights(self, broker: Ref) -> Sights:
+        """What the other loops know, for statuses."""
+
+        def letters() -> Letters:
+            return self._branches[broker].letters
+
+        return Sights(
+            lag=lambda ref: self._branches[broker].sampler.views.get(ref),  # noqa: PLW0108  (the branch comes later)
+            scaling=self._autoscaler.views.get,
+            letters=lambda ref: letters().found.get(ref),  # noqa: PLW0108  (as above)
+            capturing=lambda ref: letters().capturing(ref),
+        )
+
+    def _queues(self, broker: Ref, worker: Worker) -> Mapping[Ref, Key]:
+        estate, driver = self.world.estate, worker.link.driver
+        if driver is None or broker not in estate.brokers:
+            return {}
+        template = template_of(estate.brokers[broker].spec)
+        found: dict[Ref, Key] = {}
+        for ref in self.world.index.on_broker(broker):
+            if ref.kind == QUEUE and ref in estate.queues:
+                for key in driver.keys(external_name(estate.queues[ref], template), QUEUE):
+                    found[ref] = key
+        return found
+
+    # --- what scaling asks
+
+    def _placed(self, ref: Ref) -> Placed | None:
+        home = self.world.broker_of(ref)
+        branch = self._branches.get(home) if home is not None else None
+        return branch.worker.readers.placed(ref) if branch is not None else None
+
+    def _members(self) -> list[Member]:
+        return [member for branch in self._branches.values() for member in branch.worker.readers.members()]
+
+    def _lag(self, ref: Ref) -> Any:  # noqa: ANN401  (a Lag)
+        home = self.world.broker_of(ref)
+        if home is None or home not in self._branches:
+            return next(iter(self._branches.values())).sampler.lag(ref)
+        return self._branches[home].sampler.lag(ref)
+
+    def _on_scaled(self, workload: Any, replicas: int, decision: Any) -> None:  # noqa: ANN401  (values of core)
+        reason = decision.reason if decision is not None else "Released"
+        log.info("%s -> %d replicas: %s", workload.target, replicas, decision.message if decision else reason)
+        self.shared.metrics.scale_decisions.labels(str(reason)).inc()
+
+    async def _let_go(self, ref: Ref) -> str:
+        return await self._autoscaler.release(ref) if ref.kind == GROUP else ""
+
+
+def _wall() -> datetime:
+    return datetime.fromtimestamp(time.time(), UTC)
+
+
+def _jitter() -> float:
+    return 1.0 - random.random() * JITTER  # noqa: S311  (spreads load, hides nothing)

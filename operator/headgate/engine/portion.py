@@ -1,0 +1,175 @@
+"""Settles a handful of objects of one broker: finalizer, plan, effects, statuses, farewells. Decides nothing itself."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from typing import Any
+
+from headgate.core.changes import Plan, Standing
+from headgate.core.claims import Owner
+from headgate.core.estate import Ref
+from headgate.core.index import BROKER, GROUP, TOPIC
+from headgate.core.outcomes import Finding, Outcome
+from headgate.core.plan import done, plan
+from headgate.core.resource import Key, Observed
+from headgate.engine.departures import Departures
+from headgate.engine.effects import Effects, enforce
+from headgate.engine.link import Link
+from headgate.engine.queue import DirtyQueue
+from headgate.engine.reports import Findings, Reports
+from headgate.engine.shared import Shared
+from headgate.engine.sweep import Item, Sweep, claims_of, farewells_of
+from headgate.kube.errors import Conflict, Fenced, KubeError
+
+log = logging.getLogger(__name__)
+
+AT_ONCE = 32  # changes of one wave; the adapter has its own bound beside it
+STAYING = frozenset({Outcome.REFUSED, Outcome.BLOCKED, Outcome.WAITING, Outcome.CONFLICT, Outcome.LOST})
+
+
+class Portion:
+    """The act-and-report half of a worker's pass."""
+
+    def __init__(
+        self, shared: Shared, sweep: Sweep, link: Link, queue: DirtyQueue[Ref], reports: Reports
+    ) -> None:
+        self._shared = shared
+        self._world = shared.world
+        self._sweep = sweep
+        self._link = link
+        self._queue = queue
+        self._reports = reports
+        self._departures = Departures(shared, queue)
+
+    async def settle(self, items: Iterable[Item], *, full: bool) -> None:
+        """Bring some objects to a verdict and write it down. Raises Unreachable when the broker goes away."""
+        ready = await self._guard(list(items))
+        if not ready:
+            return
+        made = plan(claims_of(ready), _merged(ready), farewells_of(ready))
+        effects = Effects()
+        if self._link.broker is not None:
+            effects = await enforce(self._link.broker, made.changes, AT_ONCE)
+        self._count(effects)
+        standings = _standings(made, effects)
+        await asyncio.gather(*(self._one(item, standings, effects, reread=full) for item in ready))
+        if effects.unreachable is not None:
+            raise effects.unreachable
+
+    async def hold(self, refs: Collection[Ref]) -> None:
+        """Say of some objects that the broker is away; let go of those that need not wait for it."""
+        await asyncio.gather(*(self._held(ref) for ref in refs))
+
+    async def _guard(self, items: list[Item]) -> list[Item]:
+        """No effect before the finalizer: what cannot be guarded now is left for later."""
+        guarded = await asyncio.gather(*(self._guarded(item) for item in items))
+        return [item for item, ok in zip(items, guarded, strict=True) if ok]
+
+    async def _guarded(self, item: Item) -> bool:
+        entry = self._world.entries.get(item.intent.ref)
+        if entry is None:
+            return False
+        if entry.guarded or entry.deleting_since is not None:
+            return True
+        if not item.intent.claims and item.intent.ref.kind != BROKER:
+            return True
+        return await self._write(entry.ref, lambda: self._shared.writer.guard(entry))
+
+    async def _one(
+        self, item: Item, standings: Mapping[Owner, tuple[Standing, ...]], effects: Effects, *, reread: bool
+    ) -> None:
+        intent = item.intent
+        own = standings.get(intent.owner, ())
+        if intent.owner in effects.unknown:
+            self._queue.retry(intent.ref)
+        entry = self._world.entries.get(intent.ref)
+        if entry is None or effects.unreachable is not None:
+            return
+        if intent.ref.kind == TOPIC:
+            self._sweep.note(intent.ref, lost=any(_lost(standing) for standing in own))
+        refused = (effects.refused[intent.owner],) if intent.owner in effects.refused else ()
+        if entry.deleting_since is not None and not self._stays(item, own, refused):
+            await self._write(entry.ref, lambda: self._departures.release(entry, own))
+            self._reports.forget(entry.ref)
+            return
+        found = Findings(item, own, refused, self._sweep.vanished)
+        written = await self._write(entry.ref, lambda: self._reports.write(entry, found, reread=reread))
+        if written and intent.owner not in effects.unknown:
+            self._queue.settled(intent.ref)
+
+    def _stays(self, item: Item, own: tuple[Standing, ...], refused: tuple[Finding, ...]) -> bool:
+        """Whether an object on its way out still has to wait for something."""
+        if item.intent.ref.kind == BROKER:
+            return bool(self._world.users(item.intent.ref))
+        if refused or (item.intent.farewells and not own):
+            return True
+        staying = [f for standing in own for f in standing.findings if f.outcome in STAYING]
+        if staying and item.intent.ref.namespace in self._world.terminating:
+            return any(finding.outcome is Outcome.WAITING for finding in staying)
+        return bool(staying) or self._has_leaving_groups(item.intent.ref)
+
+    def _has_leaving_groups(self, ref: Ref) -> bool:
+        """A topic waits for groups that are leaving too: they find their broker through it."""
+        users = (self._world.entries[user] for user in self._world.users(ref) if user.kind == GROUP)
+        return ref.kind == TOPIC and any(user.deleting_since is not None and user.guarded for user in users)
+
+    async def _held(self, ref: Ref) -> None:
+        entry = self._world.entries.get(ref)
+        if entry is None:
+            return
+        if entry.deleting_since is not None and self._departures.may_go_unseen(entry):
+            await self._write(ref, lambda: self._departures.orphan(entry))
+            return
+        await self._write(ref, lambda: self._reports.write_away(entry, self._sweep.vanished))
+
+    async def _write(self, ref: Ref, write: Callable[[], Awaitable[object]]) -> bool:
+        """Whether a write to the cluster went through; where not, the object is looked at again."""
+        try:
+            async with self._shared.gate:
+                await write()
+        except Fenced:
+            raise
+        except KubeError as error:
+            level = logging.DEBUG if isinstance(error, Conflict) else logging.WARNING
+            log.log(level, "%s: %s", ref, error)
+            self._shared.metrics.retries.labels(ref.kind, type(error).__name__).inc()
+            self._queue.retry(ref)
+            return False
+        return True
+
+    def _count(self, effects: Effects) -> None:
+        for change in effects.done:
+            for diff in change.diffs:
+                self._shared.metrics.drift_fields.labels(change.key.kind, diff.field).inc()
+            log.info("%s %s for %s%s", change.action, change.key, change.owner, _fields(change.diffs))
+
+
+def _merged(items: Iterable[Item]) -> dict[Key, Observed]:
+    """What was read for these items; items of one reading share it."""
+    merged: dict[Key, Observed] = {}
+    for item in items:
+        merged.update({k: item.observed[k] for k in item.intent.keys if k in item.observed})
+    return merged
+
+
+def _standings(made: Plan, effects: Effects) -> dict[Owner, tuple[Standing, ...]]:
+    """Where every claim stands now that some changes were carried out."""
+    carried = {(change.owner, change.key): change for change in effects.done}
+    return {
+        owner: tuple(
+            done(standing, carried[owner, standing.key], effects.observed[standing.key])
+            if (owner, standing.key) in carried
+            else standing
+            for standing in standings
+        )
+        for owner, standings in made.standings.items()
+    }
+
+
+def _lost(standing: Standing) -> bool:
+    return any(finding.outcome is Outcome.LOST for finding in standing.findings)
+
+
+def _fields(diffs: Iterable[Any]) -> str:
+    names = ", ".join(diff.field for diff in diffs)
+    return f" ({names})" if names else ""

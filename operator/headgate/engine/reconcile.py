@@ -1,0 +1,165 @@
+"""One EventBroker's loop: gather what is declared and observed, decide, act, report. Start reading here.
+
+A worker owns everything that lives on its EventBroker, so a slow or dead broker delays nobody else. Whatever is marked
+dirty is looked at as a whole, never as an edge: a sweep reads the broker once for all of it, then goes through it in
+small portions, each of which ends with its statuses written. What arrives meanwhile comes first. Knows no broker.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from typing import Final
+
+from headgate.brokers.base import BrokerError, BrokerFacts, Refused, Unreachable
+from headgate.core.changes import Action, Change
+from headgate.core.estate import Ref
+from headgate.engine.bindings import Bindings
+from headgate.engine.intents import ACKNOWLEDGE, owner_of
+from headgate.engine.link import Link
+from headgate.engine.portion import Portion
+from headgate.engine.queue import DirtyQueue
+from headgate.engine.readers import Readers
+from headgate.engine.reports import Reports, Sights
+from headgate.engine.routes import RoutesWriter
+from headgate.engine.shared import Shared
+from headgate.engine.sweep import Item, Sweep
+
+log = logging.getLogger(__name__)
+
+PORTION: Final = 64  # objects between two looks at what has arrived meanwhile
+PROBE_FIRST: Final = 0.2  # seconds between two tries to reach a broker that is away
+PROBE_LONGEST: Final = 1.2
+REFUSED_AGAIN: Final = 5.0  # seconds until credentials are read again that the broker did not accept
+GRACE: Final = 120.0  # seconds for which Ready keeps its last value while a broker is away
+RESYNC: Final = 120.0  # seconds between two full passes, where the EventBroker does not say
+
+
+class Worker:
+    """Keeps one EventBroker and everything on it true."""
+
+    def __init__(self, broker: Ref, shared: Shared, watch: Callable[["Worker"], Sights]) -> None:
+        self.ref = broker
+        self.queue: DirtyQueue[Ref] = DirtyQueue(shared.monotonic, shared.jitter)
+        self.link = Link(shared.kube, shared.wall, shared.keep_secret)
+        self.readers = Readers(shared.world)
+        self.looked = False  # whether everything was looked at once
+        self._shared = shared
+        self._world = shared.world
+        self._sweep = Sweep(broker, shared.world, self.link)
+        reports = Reports(shared, self.link, self.readers, Bindings(shared), watch(self))
+        self._portion = Portion(shared, self._sweep, self.link, self.queue, reports)
+        self._routes = RoutesWriter(broker, shared)
+        self._next_full = 0.0
+        self._tries = 0
+        self._judged_at = 0.0  # when everything learns that the broker stays away; 0: it does not
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            while True:
+                await self._turn()
+        finally:
+            await self.link.aclose()
+
+    async def _turn(self) -> None:
+        """Wait until something is due, then look at all of it."""
+        await self._until_due()
+        if self.ref not in self._world.estate.brokers:
+            self.queue.take()
+            return
+        refs = self._due()
+        try:
+            await self._look(refs)
+        except BrokerError as error:
+            await self._away(refs, error)
+        self.looked = True
+
+    def _due(self) -> tuple[Ref, ...]:
+        now = self._shared.monotonic()
+        if now >= self._next_full or (self._judged_at and now >= self._judged_at):
+            self._judged_at = 0.0
+            self.queue.add(self._world.of_broker(self.ref))
+        return self.queue.take()
+
+    async def _look(self, refs: Collection[Ref]) -> None:
+        """Connect where needed, then read once and go through everything that is due."""
+        was_up = self.link.up
+        full = self._shared.monotonic() >= self._next_full or self.ref in refs
+        full = full or not was_up
+        if full:
+            await self.link.refresh(self._world.estate.brokers[self.ref], reread=full)
+            await self._lay_ground()
+        if full:
+            refs = self._world.of_broker(self.ref)
+        if not was_up:
+            log.info("%s: connected", self.ref)
+            self._tries, self._judged_at = 0, 0.0
+        await self._go_through(await self._sweep.prepare(refs, full=full), full=full)
+        await self._routes.write(self.readers.routes())
+        if full:
+            self._next_full = self._shared.monotonic() + self._interval()
+
+    async def _lay_ground(self) -> None:
+        """Make what Headgate itself needs in the broker, before any object can need it."""
+        broker, driver, facts = self.link.broker, self.link.driver, self.link.facts
+        if broker is None or driver is None or facts is None or self._is_doubtful(facts):
+            return
+        owner = owner_of(self.ref, self._world.estate.installation)
+        wanted = driver.infrastructure(facts, self._world.estate.brokers[self.ref].spec)
+        observed = await broker.observe([resource.key for resource in wanted])
+        for resource in wanted:
+            if resource.key not in observed:
+                await broker.apply(Change(Action.CREATE, resource.key, owner, after=resource))
+                await self.link.refresh(self._world.estate.brokers[self.ref], reread=False)
+
+    def _is_doubtful(self, facts: BrokerFacts) -> bool:
+        """Whether another cluster answers than the one that is known, and nobody said yet that this is right."""
+        entry = self._world.entries[self.ref]
+        declared = self._world.estate.brokers[self.ref]
+        asked = (entry.status.get("lost") or {}).get("externalId")
+        acknowledged = asked is not None and declared.annotations.get(ACKNOWLEDGE) == asked
+        return declared.record.identity not in ("", facts.identity) and not acknowledged
+
+    async def _go_through(self, pending: dict[Ref, Item], *, full: bool) -> None:
+        while pending:
+            arrived = self.queue.take()
+            if arrived:
+                fresh = await self._sweep.prepare(arrived, full=False)
+                pending = {**fresh, **{ref: item for ref, item in pending.items() if ref not in fresh}}
+            items = [pending.pop(ref) for ref in tuple(pending)[:PORTION]]
+            await self._portion.settle(items, full=full)
+
+    async def _away(self, refs: Collection[Ref], error: BrokerError) -> None:
+        """Report what waits for the broker, and say when to try again."""
+        if self.link.up or self._tries == 0:
+            log.warning("%s: %s: %s", self.ref, error.reason, error)
+            self._judged_at = self._shared.monotonic() + GRACE
+        self.link.down(error)
+        await self._portion.hold(refs)
+        wait = min(PROBE_LONGEST, PROBE_FIRST * float(2 ** min(self._tries, 8))) * self._shared.jitter()
+        if isinstance(error, Refused):
+            wait = REFUSED_AGAIN
+        self._tries += 1
+        self._next_full = self._shared.monotonic() + wait
+
+    async def _until_due(self) -> None:
+        """Return when an object, the next full pass or try to connect is due, or when the connection is lost."""
+        at_most = max(0.0, self._next_full - self._shared.monotonic())
+        broker = self.link.broker
+        if not self.link.up or broker is None:
+            await self.queue.wait(at_most)
+            return
+        due = asyncio.ensure_future(self.queue.wait(at_most))
+        lost = asyncio.ensure_future(broker.lost())
+        try:
+            await asyncio.wait({due, lost}, return_when=asyncio.FIRST_COMPLETED)
+            if lost.done():
+                self.link.down(Unreachable("Disconnected", "the connection to the broker broke"))
+                self._next_full = self._shared.monotonic()
+        finally:
+            due.cancel()
+            lost.cancel()
+
+    def _interval(self) -> float:
+        declared = self._world.estate.brokers[self.ref].spec.resync_interval
+        return (RESYNC if declared is None else declared.total_seconds()) * self._shared.jitter()

@@ -1,0 +1,297 @@
+"""From everything known about an object after a pass to its written status. Decides nothing: that is core's."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from headgate.api import (
+    ConsumerGroupStatus,
+    DeadLetterQueueStatus,
+    EventBrokerStatus,
+    EventTopicStatus,
+    Mode,
+    dump_status,
+    load_model,
+)
+from headgate.api.common import ApiModel
+from headgate.brokers.base import Refused
+from headgate.core.changes import Standing
+from headgate.core.compiled import Compiled
+from headgate.core.conditions import Aspect
+from headgate.core.estate import Declared, Ref
+from headgate.core.index import BROKER, GROUP, QUEUE, external_name
+from headgate.core.lagview import LagView
+from headgate.core.outcomes import Finding, Outcome
+from headgate.core.progress import DeadLetters
+from headgate.core.status.account import (
+    BindingAccount,
+    BrokerAccount,
+    Cluster,
+    GroupAccount,
+    Outage,
+    QueueAccount,
+    ScalingAccount,
+    TopicAccount,
+)
+from headgate.core.status.broker import broker_status
+from headgate.core.status.group import group_status
+from headgate.core.status.queue import queue_status
+from headgate.core.status.topic import topic_status
+from headgate.core.tenancy import template_of
+from headgate.core.vanished import Vanished
+from headgate.core.workload import ScalingView
+from headgate.engine.bindings import Bindings
+from headgate.engine.intents import ACKNOWLEDGE
+from headgate.engine.link import Link
+from headgate.engine.readers import Readers
+from headgate.engine.shared import Shared
+from headgate.engine.sweep import Item
+from headgate.engine.world import Entry
+
+FIGURES: Final = frozenset({"messages", "bytes", "depth", "oldestTime", "groups", "objects"})
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What came out of a pass for one object."""
+
+    item: Item
+    standings: tuple[Standing, ...]
+    refused: tuple[Finding, ...]
+    vanished: Vanished | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sights:
+    """What other loops know about groups and dead letters."""
+
+    lag: Callable[[Ref], LagView | None]
+    scaling: Callable[[Ref], ScalingView | None]
+    letters: Callable[[Ref], tuple[DeadLetters, ...] | None]
+    capturing: Callable[[Ref], tuple[Aspect, ...]]
+
+
+class Reports:
+    """Statuses of everything on one broker."""
+
+    def __init__(
+        self, shared: Shared, link: Link, readers: Readers, bindings: Bindings, sights: Sights
+    ) -> None:
+        self._shared = shared
+        self._link = link
+        self._readers = readers
+        self._bindings = bindings
+        self._sights = sights
+        self._figures: dict[Ref, datetime] = {}  # when figures in status were last written
+
+    async def write(self, entry: Entry, found: Findings, *, reread: bool) -> None:
+        """Bring the status of an object to what a pass found."""
+        if entry.declared is None:
+            return
+        binding: BindingAccount | None = None
+        refused = found.refused
+        if entry.ref.kind == GROUP:
+            self._take_note(entry, found)
+            bound = await self._bind(entry, entry.declared, found.item.intent.compiled, reread=reread)
+            if isinstance(bound, Finding):
+                refused = (*refused, bound)
+            else:
+                binding = bound
+        status = self._status(entry, entry.declared, found, refused, binding)
+        await self._report(entry, status)
+
+    async def _report(self, entry: Entry, status: ApiModel) -> None:
+        patch = await self._shared.writer.report(entry, dump_status(status))
+        conditions = patch.get("conditions")
+        if conditions is not None:
+            ready = next((one for one in conditions if one["type"] == "Ready"), None)
+            self._shared.trouble(entry.ref, troubled=ready is not None and ready["status"] == "False")
+        if FIGURES & patch.keys():
+            self._figures[entry.ref] = self._shared.wall()
+
+    async def write_away(self, entry: Entry, vanished: Vanished | None) -> None:
+        """Say that the broker is away; everything else stays as it was last seen."""
+        if entry.declared is None:
+            return
+        declared = entry.declared
+        if entry.ref.kind == BROKER:
+            status: ApiModel = self._broker(entry, declared, vanished)
+        else:
+            status = self._managed(entry, declared, None, (), self._kept_binding(entry), vanished)
+        await self._report(entry, status)
+
+    def forget(self, ref: Ref) -> None:
+        """The object is gone: nobody follows it any more."""
+        self._readers.drop(ref)
+        self._figures.pop(ref, None)
+        self._bindings.forget(ref)
+
+    def _status(
+        self,
+        entry: Entry,
+        declared: Declared[Any],
+        found: Findings,
+        refused: tuple[Finding, ...],
+        binding: BindingAccount | None,
+    ) -> ApiModel:
+        if entry.ref.kind == BROKER:
+            return self._broker(entry, declared, found.vanished)
+        findings = (*found.item.intent.findings, *refused)
+        return self._managed(entry, declared, found, findings, binding, found.vanished)
+
+    def _managed(
+        self,
+        entry: Entry,
+        declared: Declared[Any],
+        found: Findings | None,
+        findings: tuple[Finding, ...],
+        binding: BindingAccount | None,
+        vanished: Vanished | None,
+    ) -> ApiModel:
+        spec = declared.spec
+        compiled = found.item.intent.compiled if found is not None else None
+        common: dict[str, Any] = {
+            "now": self._shared.wall(),
+            "generation": entry.generation,
+            "findings": findings,
+            "outage": self._outage() if found is None else None,
+            "mode": getattr(spec, "mode", None) or Mode.ENFORCE,
+            "suspended": spec.suspend,
+            "deleting": entry.deleting_since is not None,
+            "acknowledged": declared.annotations.get(ACKNOWLEDGE, ""),
+            "external_name": self._external_name(declared),
+            "record": declared.record,
+            "compiled": compiled,
+            "standings": found.standings if found is not None else (),
+            "estate": vanished,
+        }
+        if entry.ref.kind == GROUP:
+            return self._group(entry, declared, common, binding)
+        if entry.ref.kind == QUEUE:
+            return self._queue(entry, declared, common)
+        return self._topic(entry, found, common)
+
+    def _topic(self, entry: Entry, found: Findings | None, common: Mapping[str, Any]) -> ApiModel:
+        seen = [found.item.observed.get(s.key) for s in found.standings] if found is not None else []
+        stats = next((one.stats for one in seen if one is not None), None)
+        return topic_status(
+            TopicAccount(
+                previous=_previous(EventTopicStatus, entry),
+                stats=stats,
+                figures_written=self._figures.get(entry.ref),
+                **common,
+            )
+        )
+
+    def _queue(self, entry: Entry, declared: Declared[Any], common: Mapping[str, Any]) -> ApiModel:
+        return queue_status(
+            QueueAccount(
+                previous=_previous(DeadLetterQueueStatus, entry),
+                letters=self._sights.letters(entry.ref),
+                spec=declared.spec,
+                aspects=self._sights.capturing(entry.ref),
+                **common,
+            )
+        )
+
+    def _group(
+        self, entry: Entry, declared: Declared[Any], common: Mapping[str, Any], binding: BindingAccount | None
+    ) -> ApiModel:
+        scaling = self._sights.scaling(entry.ref)
+        capturing = (
+            self._sights.capturing(entry.ref) if declared.spec.dead_letter_queue_ref is not None else ()
+        )
+        account = GroupAccount(
+            spec=declared.spec,
+            previous=_previous(ConsumerGroupStatus, entry),
+            lag=self._sights.lag(entry.ref),
+            learned=scaling.learned if scaling is not None else _learned(entry),
+            scaling=_scaling(scaling),
+            binding=binding,
+            aspects=(*_aspects(scaling), *capturing),
+            unseen=frozenset() if scaling is not None else frozenset({"ScalingActive", "RetrySaturated"}),
+            **common,
+        )
+        return group_status(account)
+
+    def _broker(self, entry: Entry, declared: Declared[Any], vanished: Vanished | None) -> ApiModel:
+        trouble, facts = self._link.trouble, self._link.facts
+        refused = trouble is not None and isinstance(trouble.error, Refused)
+        on = self._shared.world.index.on_broker(entry.ref)
+        account = BrokerAccount(
+            now=self._shared.wall(),
+            generation=entry.generation,
+            outage=None if refused else self._outage(),
+            previous=_previous(EventBrokerStatus, entry),
+            deleting=entry.deleting_since is not None,
+            record=declared.record,
+            cluster=None
+            if facts is None
+            else Cluster(facts.type, facts.server_version, facts.identity, facts.capabilities),
+            refused=Finding(Outcome.REFUSED, trouble.error.reason, str(trouble.error))
+            if trouble and refused
+            else None,
+            estate=vanished,
+            figures_written=self._figures.get(entry.ref),
+            topics=sum(ref.kind == "EventTopic" for ref in on),
+            groups=sum(ref.kind == GROUP for ref in on),
+            queues=sum(ref.kind == QUEUE for ref in on),
+        )
+        return broker_status(account)
+
+    def _outage(self) -> Outage | None:
+        trouble = self._link.trouble
+        return None if trouble is None else Outage(trouble.since, trouble.error.reason, str(trouble.error))
+
+    def _external_name(self, declared: Declared[Any]) -> str:
+        broker_ref = self._shared.world.broker_of(declared.ref)
+        broker = self._shared.world.estate.brokers.get(broker_ref) if broker_ref is not None else None
+        return external_name(declared, template_of(broker.spec)) if broker is not None else ""
+
+    def _take_note(self, entry: Entry, found: Findings) -> None:
+        """Have sampling and scaling know of the group as it is now."""
+        there = any(standing.exists and standing.owned for standing in found.standings)
+        group = found.item.topology.groups.get(entry.ref)
+        compiled = found.item.intent.compiled
+        if not found.standings and entry.declared is not None and entry.declared.spec.suspend:
+            there = True
+        self._readers.put(entry.ref, group, compiled, there=there)
+
+    async def _bind(
+        self, entry: Entry, declared: Declared[Any], compiled: Compiled, *, reread: bool
+    ) -> BindingAccount | Finding | None:
+        wanted = declared.spec.binding
+        if wanted is None or compiled.binding is None or declared.deleting or declared.spec.suspend:
+            return self._kept_binding(entry) if wanted is not None else None
+        return await self._bindings.ensure(entry, wanted.config_map_name, compiled.binding, reread=reread)
+
+    @staticmethod
+    def _kept_binding(entry: Entry) -> BindingAccount | None:
+        shown = entry.status.get("binding") or {}
+        name, revision = shown.get("configMapName"), shown.get("revision")
+        return BindingAccount(str(name), int(revision)) if name and revision is not None else None
+
+
+def _previous(model: type[Any], entry: Entry) -> Any:  # noqa: ANN401  (the status model of the entry's kind)
+    """The status as it stands; one that cannot be read is written anew."""
+    if not entry.status:
+        return None
+    loaded = load_model(model, entry.status, strict=False, at="status")
+    return None if isinstance(loaded, list) else loaded
+
+
+def _learned(entry: Entry) -> Mapping[str, str]:
+    return (entry.status.get("record") or {}).get("learned") or {}
+
+
+def _scaling(view: ScalingView | None) -> ScalingAccount | None:
+    if view is None:
+        return None
+    return ScalingAccount(view.current, view.desired, view.reason, view.message, view.last_change)
+
+
+def _aspects(view: ScalingView | None) -> tuple[Aspect, ...]:
+    if view is None:
+        return ()
+    return (Aspect("ScalingActive", view.active, str(view.active_reason), view.active_message),)

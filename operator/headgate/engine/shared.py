@@ -1,0 +1,41 @@
+"""What all loops of one operator process share. Decides nothing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from headgate.core.estate import Ref
+from headgate.engine.world import World
+from headgate.engine.writer import Writer
+from headgate.kube.client import KubeClient
+from headgate.telemetry.metrics import Metrics
+
+WRITES_AT_ONCE = 16  # to the API server: more only queue up there
+
+
+@dataclass(slots=True)
+class Shared:
+    """The process as its loops see it: clocks and chance come from here, so that tests can give their own."""
+
+    kube: KubeClient
+    world: World
+    writer: Writer
+    metrics: Metrics
+    wall: Callable[[], datetime]
+    monotonic: Callable[[], float]
+    jitter: Callable[[], float]  # a factor of at most 1: waits are only ever shortened
+    keep_secret: Callable[[bytes], None]  # have this text never appear in a log
+    reporter: str = "headgate"  # which process this is, for Events
+    let_go: Callable[[Ref], Awaitable[str]] | None = (
+        None  # leave the workload of a group that goes; what stayed
+    )
+    gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WRITES_AT_ONCE))
+    troubled: set[Ref] = field(default_factory=set)  # not Ready: any change at all may heal them
+
+    def trouble(self, ref: Ref, *, troubled: bool) -> None:
+        """Remember whether an object is not Ready."""
+        if troubled:
+            self.troubled.add(ref)
+        else:
+            self.troubled.discard(ref)

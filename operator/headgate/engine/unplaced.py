@@ -1,0 +1,129 @@
+"""The loop for objects that live on no broker: retry policies, dangling references, specs that cannot be read."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from headgate.api import (
+    ConsumerGroupStatus,
+    DeadLetterQueueStatus,
+    EventBrokerStatus,
+    EventTopicStatus,
+    RetryPolicyStatus,
+    dump_status,
+    load_model,
+)
+from headgate.api.common import ApiModel
+from headgate.core.estate import Ref
+from headgate.core.index import GROUP
+from headgate.core.outcomes import Finding, Outcome
+from headgate.core.resolve import unplaced
+from headgate.core.retry import worst_case
+from headgate.core.status.account import (
+    BrokerAccount,
+    GroupAccount,
+    PolicyAccount,
+    QueueAccount,
+    TopicAccount,
+    Use,
+)
+from headgate.core.status.broker import broker_status
+from headgate.core.status.group import group_status
+from headgate.core.status.policy import policy_status
+from headgate.core.status.queue import queue_status
+from headgate.core.status.topic import topic_status
+from headgate.engine.departures import Departures
+from headgate.engine.queue import DirtyQueue
+from headgate.engine.readers import Placed
+from headgate.engine.shared import Shared
+from headgate.engine.world import Entry
+from headgate.kube.errors import KubeError
+
+log = logging.getLogger(__name__)
+
+RESYNC = 300.0  # seconds; nothing outside can drift here, so this only mends what was missed
+
+
+class Unplaced:
+    """Reports on objects that no broker's worker looks at."""
+
+    def __init__(self, shared: Shared, placed: Callable[[Ref], Placed | None]) -> None:
+        self.queue: DirtyQueue[Ref] = DirtyQueue(shared.monotonic, shared.jitter)
+        self.looked = False
+        self._shared = shared
+        self._placed = placed
+        self._departures = Departures(shared, self.queue)
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        while True:
+            await self.queue.wait(RESYNC)
+            await asyncio.gather(*(self._one(ref) for ref in self.queue.take()))
+            self.looked = True
+
+    async def _one(self, ref: Ref) -> None:
+        entry = self._shared.world.entries.get(ref)
+        if entry is None:
+            return
+        try:
+            async with self._shared.gate:
+                if entry.deleting_since is not None:
+                    await self._departures.orphan(entry)
+                else:
+                    await self._shared.writer.report(entry, dump_status(self._status(entry)))
+            self.queue.settled(ref)
+        except KubeError as error:
+            log.warning("%s: %s", ref, error)
+            self.queue.retry(ref)
+
+    def _status(self, entry: Entry) -> ApiModel:
+        if entry.declared is None:
+            findings = tuple(
+                Finding(Outcome.REFUSED, "SpecInvalid", str(error), error.path, error.rule)
+                for error in entry.errors
+            )
+        else:
+            findings = unplaced(self._shared.world.estate, (entry.ref,)).get(entry.ref, ())
+        common: dict[str, Any] = {
+            "now": self._shared.wall(),
+            "generation": entry.generation,
+            "findings": findings,
+        }
+        match entry.ref.kind:
+            case "RetryPolicy":
+                return self._policy(entry, common)
+            case "EventTopic":
+                return topic_status(TopicAccount(previous=_previous(EventTopicStatus, entry), **common))
+            case "ConsumerGroup":
+                return group_status(GroupAccount(previous=_previous(ConsumerGroupStatus, entry), **common))
+            case "DeadLetterQueue":
+                return queue_status(QueueAccount(previous=_previous(DeadLetterQueueStatus, entry), **common))
+            case _:
+                refused = findings[0] if findings else None
+                return broker_status(
+                    BrokerAccount(previous=_previous(EventBrokerStatus, entry), refused=refused, **common)
+                )
+
+    def _policy(self, entry: Entry, common: dict[str, Any]) -> ApiModel:
+        users = sorted(ref for ref in self._shared.world.users(entry.ref) if ref.kind == GROUP)
+        uses = tuple(Use(f"{ref.namespace}/{ref.name}", self._retry(ref)) for ref in users)
+        declared = entry.declared
+        return policy_status(
+            PolicyAccount(
+                previous=_previous(RetryPolicyStatus, entry),
+                uses=uses,
+                worst_case=worst_case(declared.spec) if declared is not None else None,
+                deadline=declared.spec.deadline if declared is not None else None,
+                **common,
+            )
+        )
+
+    def _retry(self, ref: Ref) -> Any:  # noqa: ANN401  (a Retry, or None where the group does not compile)
+        placed = self._placed(ref)
+        return placed and placed.compiled.retry
+
+
+def _previous(model: type[Any], entry: Entry) -> Any:  # noqa: ANN401  (the status model of the entry's kind)
+    loaded = load_model(model, entry.status, strict=False, at="status") if entry.status else None
+    return None if isinstance(loaded, list) else loaded
