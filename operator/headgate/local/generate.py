@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from headgate.api import KINDS
+from headgate.api import KINDS, ConsumerGroupSpec
 from headgate.api.crd import render
-from headgate.local.tables import condition_table, field_table, rbac_page, rules_page
+from headgate.local.tables import binding_table, field_table, rbac_page, rules_page, status_table
 
 ROOT: Final = Path(__file__).parents[3]
 _END: Final = "<!-- end of generated part -->"
@@ -53,7 +53,10 @@ def generated(root: Path) -> Iterator[Generated]:
         yield Generated(root / "crds" / f"{kind.plural}.yaml", render(kind))
         page = root / "docs" / "spec" / f"{kind.singular}.md"
         text = filled(page.read_text(), "fields", field_table(kind.spec))
-        yield Generated(page, filled(text, "status", condition_table(kind.status)))
+        text = filled(text, "status", status_table(kind.status))
+        yield Generated(
+            page, filled(text, "binding", binding_table()) if kind.spec is ConsumerGroupSpec else text
+        )
     yield Generated(root / "docs" / "rules.md", rules_page())
     yield Generated(root / "docs" / "rbac.md", rbac_page())
 

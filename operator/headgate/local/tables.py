@@ -8,6 +8,7 @@ from headgate.api.catalog import CEL_RULES
 from headgate.api.common import ApiModel
 from headgate.api.schema import Shape, default_of, fields_of, jsonname, shape_of
 from headgate.api.types import DecimalText, DurationText, SizeText, TimeText, Written
+from headgate.brokers.nats.binding import BINDING_KEYS
 from headgate.core.checks import RULES
 from headgate.core.rule import Rule
 from headgate.kube.rbac import RULES as RIGHTS
@@ -24,10 +25,16 @@ def field_table(model: type[ApiModel]) -> str:
     return "\n".join(["| field | type | default | |", "| --- | --- | --- | --- |", *rows])
 
 
-def condition_table(model: type[ApiModel]) -> str:
+def status_table(model: type[ApiModel]) -> str:
     """Every field that Headgate reports."""
     rows = [f"| `{path}` | {word} | {text} |" for path, word, _, text in _fields(model, "")]
     return "\n".join(["| field | type | |", "| --- | --- | --- |", *rows])
+
+
+def binding_table() -> str:
+    """Every file of a binding."""
+    rows = [f"| `{key}` | {_cell(text)} |" for key, text in BINDING_KEYS.items()]
+    return "\n".join(["| file | |", "| --- | --- |", *rows])
 
 
 def _fields(model: type[ApiModel], at: str) -> Iterator[tuple[str, str, str, str]]:
