@@ -28,7 +28,8 @@ class Sight(StrEnum):
 
     FRESH = "Fresh"
     STALE = "Stale"  # not read for a while
-    LOST = "Lost"  # not read for so long that it says nothing any more, or never
+    LOST = "Lost"  # not read for so long that it says nothing any more
+    UNSEEN = "Unseen"  # not read yet, and about to be: nothing is decided or said before
 
 
 @dataclass(frozen=True, slots=True)

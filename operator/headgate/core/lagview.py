@@ -53,8 +53,8 @@ class LagView:
 
 def publish(before: LagView | None, lag: Lag, promise: timedelta | None, now: datetime) -> LagView | None:
     """What status is to say now: `before` itself where nothing is worth a write, None before the first look."""
-    if lag.sight is Sight.LOST and before is None:
-        return None
+    if lag.sight is Sight.UNSEEN or (lag.sight is Sight.LOST and before is None):
+        return before
     fresh = _freshness(before, lag, promise, now)
     if before is not None and lag.sight is Sight.LOST:
         return (

@@ -39,6 +39,8 @@ BUSY = lag(
 
 def test_before_the_first_look_nothing_is_said() -> None:
     assert publish(None, Lag(Sight.LOST), PROMISE, NOW) is None
+    assert publish(None, Lag(Sight.UNSEEN), PROMISE, NOW) is None
+    assert publish(first(BUSY), Lag(Sight.UNSEEN), PROMISE, NOW) == first(BUSY)
 
 
 def test_the_figures_are_those_of_the_look() -> None:

@@ -388,6 +388,15 @@ async def test_a_group_that_is_gone_is_forgotten() -> None:
     await found.autoscaler.act([ref("billing")])
 
 
+async def test_nothing_is_decided_before_all_groups_were_looked_at() -> None:
+    shared = Target("apps/v1", "Deployment", "shop", "worker")
+    found = bench(member(target=shared), member("audit", target=shared), lag=LATE, worker=0)
+    found.lags[ref("audit")] = Lag(Sight.UNSEEN)
+    await found.act()
+    assert found.cluster.reads == []
+    assert found.changed == []
+
+
 async def test_lost_figures_are_shown_as_such() -> None:
     found = bench(member(), lag=Lag(Sight.LOST), billing=2)
     await found.act()

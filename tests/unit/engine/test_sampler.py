@@ -245,6 +245,39 @@ async def test_a_reader_that_was_touched_is_read_at_the_next_look() -> None:
     assert found.broker.reads() == ["a"]
 
 
+async def test_groups_that_wait_for_their_first_turn_are_not_lost() -> None:
+    found = bench(*MANY, per_second=1)
+    assert found.sampler.lag(ref("g000")).sight is Sight.UNSEEN
+    await found.look(20)
+    sights = Counter(lag.sight for _, lag in found.sampler.lags())
+    assert sights[Sight.UNSEEN] > 0
+    assert sights[Sight.LOST] == 0
+    assert len(found.sampler.views) == 100 - sights[Sight.UNSEEN]
+
+
+LOST: dict[str, Queue | None] = {"the reader": Queue(), "the topic": None}
+
+
+@pytest.mark.parametrize("queue", LOST.values(), ids=LOST.keys())
+async def test_what_is_not_there_for_a_minute_is_lost(queue: Queue | None) -> None:
+    found = bench("a", queues={} if queue is None else {"a": queue})
+    found.broker.gone.add("a")
+    await found.look(10)
+    assert found.sampler.lag(ref("a")).sight is Sight.UNSEEN
+    await found.look(10)
+    assert found.sampler.lag(ref("a")).sight is Sight.LOST
+
+
+async def test_a_broker_that_never_answered_is_lost_after_a_minute() -> None:
+    found = bench("a")
+    found.broker.away = True
+    await found.look(10)
+    assert found.sampler.lag(ref("a")).sight is Sight.UNSEEN
+    await found.look(10)
+    assert found.sampler.lag(ref("a")).sight is Sight.LOST
+    assert found.changed == []
+
+
 async def test_a_topic_that_is_gone_leaves_its_figures_to_grow_old() -> None:
     found = bench("a", "b")
     await found.look(2)
@@ -287,6 +320,8 @@ async def test_a_group_that_is_no_longer_watched_is_forgotten() -> None:
     await found.look()
     assert set(found.sampler.views) == {ref("b")}
     assert [group for group, _ in found.sampler.lags()] == [ref("b")]
+    assert found.sampler.lag(ref("a")).sight is Sight.UNSEEN
+    await found.look(20)
     assert found.sampler.lag(ref("a")).sight is Sight.LOST
 
 
