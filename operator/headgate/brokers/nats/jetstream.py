@@ -100,10 +100,8 @@ class JetStream:
 
     async def call(self, lane: Pace, verb: str, body: Json | None = None) -> Json:
         """One question; the answer without its error, which is raised."""
-        payload = json.dumps(body, separators=(",", ":")).encode() if body is not None else b""
         async with lane.slot():
-            msg = await self.link.request(self.subject(verb), payload, self._timeout)
-        answer: Json = json.loads(msg.data)
+            answer = await self._answer(verb, body)
         if error := answer.get("error"):
             raise self._error(error)
         return answer
@@ -128,8 +126,22 @@ class JetStream:
             raise
         return StoredMessage(message["subject"], int(message["seq"]), message["time"])
 
+    @property
+    def clustered(self) -> bool:
+        """Whether other servers have a say in the answers."""
+        return "cluster" in self.link.server
+
+    async def _answer(self, verb: str, body: Json | None) -> Json:
+        payload = json.dumps(body, separators=(",", ":")).encode() if body is not None else b""
+        msg = await self.link.request(self.subject(verb), payload, self._timeout)
+        answer: Json = json.loads(msg.data)
+        return answer
+
+    def _scrub(self, text: str) -> str:
+        return self.link.scrub(text)
+
     def _error(self, error: Json) -> BrokerError:
-        code, text = int(error.get("err_code", 0)), self.link.scrub(str(error.get("description", "")))
+        code, text = int(error.get("err_code", 0)), self._scrub(str(error.get("description", "")))
         if code in _PASSING:
             return Unreachable(_PASSING[code], f"{text} ({code})")
         if code not in _REASONS and int(error.get("code", 0)) == _SERVER_TROUBLE:

@@ -83,7 +83,7 @@ class Reader:
         object may have slipped between two pages. In a cluster a server that did not answer in time is missing.
         """
         found: dict[str, Json] = {}
-        offset, last, certain = 0, "", "cluster" not in self._js.link.server
+        offset, last, certain = 0, "", not self._js.clustered
         while True:
             page = await self._js.find(lane, listing.list_verb, {"offset": offset})
             entries = (page or {}).get(listing.entries) or ()

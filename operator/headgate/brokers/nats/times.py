@@ -18,11 +18,6 @@ def moment(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def moment_of(nanoseconds_since_1970: int) -> datetime:
-    """A moment as the server numbers it; parts below a microsecond are cut off."""
-    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=nanoseconds_since_1970 // 1000)
-
-
 def written(value: datetime) -> str:
     """A moment as the server takes it: the same text for the same moment."""
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
