@@ -106,6 +106,8 @@ class Account:
     async def unsettled(self) -> int:
         """How many advisories are not done with."""
         info = await self.api(f"CONSUMER.INFO.{ADVISORIES_NAME}.headgate_mover")
+        if "error" in info:
+            return await self.count(ADVISORIES_NAME)
         return int(info["num_pending"]) + int(info["num_ack_pending"])
 
     async def dead(self) -> list[Entry]:
