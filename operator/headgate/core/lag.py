@@ -47,6 +47,15 @@ class Sample:
         """Handed out and no longer being worked on."""
         return self.handed - self.in_flight
 
+    def is_like(self, other: "Sample") -> bool:
+        """Whether nothing happened between the two."""
+        return (
+            self.arrived == other.arrived
+            and self.handed == other.handed
+            and self.pending == other.pending
+            and self.in_flight == other.in_flight
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class History:
@@ -137,7 +146,7 @@ def unmoved(history: History, now: datetime) -> History:
     passed = now - history.received
     last = history.samples[-1]
     still = replace(last, at=last.at + passed)
-    quiet = len(history.samples) > 1 and replace(history.samples[-2], at=last.at) == last
+    quiet = len(history.samples) > 1 and history.samples[-2].is_like(last)
     before = history.samples[:-1] if quiet else history.samples
     return replace(
         history,
@@ -291,15 +300,15 @@ def _window(samples: tuple[Sample, ...], window: timedelta) -> tuple[Sample, Sam
     newest = samples[-1]
     begin = next(n for n, sample in enumerate(samples) if newest.at - sample.at <= window)
     first = samples[begin]
-    if begin > 0 and samples[begin - 1] == replace(first, at=samples[begin - 1].at):
-        first = replace(
-            first, at=newest.at - window
-        )  # nothing happened since the look before, so also at that time
-    if newest.at - first.at < _SHORTEST:
+    since = first.at
+    if begin > 0 and samples[begin - 1].is_like(first):
+        since = newest.at - window  # nothing happened since the look before, so also at that time
+    if newest.at - since < _SHORTEST:
         first = next((s for s in reversed(samples) if newest.at - s.at >= _SHORTEST), newest)
-    if first is newest:
+        since = first.at
+    if since == newest.at:
         return None
-    return first, newest, (newest.at - first.at).total_seconds()
+    return first, newest, (newest.at - since).total_seconds()
 
 
 def _arriving(samples: tuple[Sample, ...], window: timedelta) -> float | None:

@@ -107,23 +107,37 @@ class Autoscaler:
             self._index()
         named = (self._workloads.get(group) for group in groups)
         found = {w.target.identity: w for w in named if w is not None and self._is_seen(w)}
-        busy = [w for w in found.values() if not self._at_rest(w)]
         now = self._clock()
-        resting = [w for w in found.values() if self._at_rest(w) and self._is_due(w, now)]
+        busy: list[Workload] = []
+        resting: list[Workload] = []
+        for workload in found.values():
+            if not self._at_rest(workload):
+                busy.append(workload)
+            elif self._is_due(workload, now):
+                resting.append(workload)
         resting.sort(key=self._read_at)
         await asyncio.gather(*(self._step(w) for w in (*busy, *resting[:_RESTING_READS])))
 
-    async def release(self, group: Ref) -> str:
+    async def release(self, group: Ref, leaving: Member | None = None) -> str:
         """Leave the workload of a group that is being deleted; what could not be done is said, or nothing.
 
+        `leaving` is its last say, where `members` has none any more: its broker or its topic went first.
         Raises Unavailable when the cluster has to be asked again.
         """
         self._index()
-        workload = self._workloads.get(group)
+        workload = self._workloads.get(group) or self._last_of(leaving)
         if workload is None or workload.stance is not Stance.LEAVING:
             return ""
         async with self._memory(workload).lock:
             return await self._leave(workload)
+
+    def _last_of(self, leaving: Member | None) -> Workload | None:
+        """The workload of a group that is no longer listed, where no listed group has the same one."""
+        if leaving is None or any(
+            w.target.identity == leaving.target.identity for w in self._workloads.values()
+        ):
+            return None
+        return Workload(leaving.target, (leaving,))
 
     async def _leave(self, workload: Workload) -> str:
         named = _named(workload.target)

@@ -8,7 +8,7 @@ so that a busy estate is read in turns and lag that appears after a rest is read
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Final, Protocol
 
@@ -24,6 +24,8 @@ REFRESH: Final = timedelta(
     seconds=300
 )  # readers at rest are read all the same: somebody may have rewound one
 ABSENT: Final = timedelta(seconds=10)  # a reader that is not there yet is looked for again
+INSTANT: Final = timedelta(seconds=0.5)  # figures are worked out once for all who ask within it
+_NOTHING: Final = timedelta(0)
 _BATCH: Final = 16  # readers per call; what one call brought is acted on while the next one runs
 _Head = tuple[str, int | None]
 
@@ -61,6 +63,9 @@ class _Memory:
     tried: datetime | None = None
     turn: int = 0  # grows with every reading, whoever is read; 0: never
     absent: bool = False
+    lag: Lag | None = None  # what followed from `figured` as of `at`
+    figured: History | None = None
+    at: datetime = field(default=datetime.min.replace(tzinfo=UTC))
 
 
 class Sampler:
@@ -97,7 +102,7 @@ class Sampler:
         while True:
             started = self._clock()
             await self.tick()
-            took = min(max(self._clock() - started, timedelta(0)), self._period)
+            took = min(max(self._clock() - started, _NOTHING), self._period)
             await sleep((self._period - took).total_seconds())
 
     async def tick(self) -> None:
@@ -121,7 +126,15 @@ class Sampler:
         if memory.history.received is None:
             turn = memory.tried is None and not self._away
             return Lag(Sight.UNSEEN if turn or now - memory.since < LOST else Sight.LOST)
-        return figures(memory.history, now, self._patience.get(group, REFRESH), self._stale_after)
+        if (
+            memory.lag is None
+            or memory.figured is not memory.history
+            or not _NOTHING <= now - memory.at < INSTANT
+        ):
+            patience = self._patience.get(group, REFRESH)
+            memory.lag = figures(memory.history, now, patience, self._stale_after)
+            memory.figured, memory.at = memory.history, now
+        return memory.lag
 
     def lags(self) -> Iterator[tuple[Ref, Lag]]:
         """The figures of all groups as of now, exact, for metrics."""
@@ -245,4 +258,4 @@ class _Look:
 
 def _is_put_off(memory: _Memory, now: datetime) -> bool:
     """Whether the reader was not there a moment ago."""
-    return memory.absent and memory.tried is not None and timedelta(0) <= now - memory.tried < ABSENT
+    return memory.absent and memory.tried is not None and _NOTHING <= now - memory.tried < ABSENT

@@ -334,6 +334,16 @@ async def test_a_group_that_shares_its_workload_takes_nothing_along() -> None:
     assert found.cluster.writes == []
 
 
+async def test_a_deleted_group_that_is_no_longer_listed_gives_its_workload_back_too() -> None:
+    found = bench(member("audit"), billing=0, audit=0)
+    leaving = member(release=2, stance=Stance.LEAVING)
+    assert await found.autoscaler.release(ref("billing"), leaving) == ""
+    assert found.cluster.writes == [("billing", 2)]
+    taken = replace(leaving, target=member("audit").target)
+    assert await found.autoscaler.release(ref("billing"), taken) == ""
+    assert found.cluster.writes == [("billing", 2)]
+
+
 GIVEN_BACK: dict[str, tuple[list[KubeError], str]] = {
     "a workload that is gone": ([NotFound("no")], ""),
     "a workload that somebody changed meanwhile": ([Conflict("moved on")], ""),
