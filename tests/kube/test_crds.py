@@ -1,16 +1,19 @@
 """The definitions on a real API server: every example is answered as it says, and what is fixed stays fixed."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import pytest
 import pytest_asyncio
 import yaml
 from tests.servers import Kubectl, KubectlError
 
-from headgate.api import KINDS
+from headgate.api import KINDS, ApiModel, Kind, dump_status
+from headgate.api.schema import Shape, fields_of, shape_of
 from headgate.local.cluster import Cluster
 
 ROOT = Path(__file__).parents[2]
@@ -194,10 +197,44 @@ async def test_columns(short: str, columns: str, kubectl: Kubectl) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
-async def test_explained(kind: Any, kubectl: Kubectl) -> None:
+async def test_explained(kind: Kind, kubectl: Kubectl) -> None:
     """`kubectl explain` has something to say at every field."""
     text = await kubectl.run("explain", kind.plural, "--recursive")
     spec = await kubectl.run("explain", f"{kind.plural}.spec")
     assert "<empty>" not in text
     assert "<empty>" not in spec
     assert yaml.safe_load(kind.description) in text
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+async def test_status_is_kept(kind: Kind, kubectl: Kubectl) -> None:
+    """A status with every field that there is comes back as it was written: nothing is refused, nothing is pruned."""
+    await kubectl.apply((EXAMPLES / "valid" / f"{kind.singular}-minimal.yaml").read_text())
+    status = dump_status(filled(kind.status))
+    await kubectl.patch(f"{kind.singular}/example", {"status": status}, subresource="status")
+    assert (await kubectl.get(kind.singular, "example"))["status"] == status
+
+
+def filled(model: type[ApiModel]) -> ApiModel:
+    """A value in which every field says something."""
+    return model(
+        **{name: something(shape_of(info.annotation, info.metadata)) for name, info in fields_of(model)}
+    )
+
+
+def something(shape: Shape) -> Any:
+    """Any value of a type."""
+    if get_origin(shape.base) is tuple:
+        return (something(shape_of(get_args(shape.base)[0])),)
+    if get_origin(shape.base) is Mapping:
+        return {"key": something(shape_of(get_args(shape.base)[1]))}
+    if issubclass(shape.base, ApiModel):
+        return filled(shape.base)
+    if issubclass(shape.base, StrEnum):
+        return next(iter(shape.base))
+    return {
+        str: "word",
+        int: 7,
+        timedelta: timedelta(seconds=90),
+        datetime: datetime(2026, 11, 20, tzinfo=UTC),
+    }[shape.base]

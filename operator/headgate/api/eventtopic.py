@@ -241,7 +241,7 @@ class EventTopicSpec(Managed):
         min_length=1,
         max_length=32,
         description="Subjects that belong to the topic; * is one word, > at the end one or more. 1 to 32, each at most "
-        "255 characters. Left out: the name of the topic in the broker is its one subject.",
+        "255 characters. Left out: the name of the topic in the broker is its one subject, and a mirror has none.",
     )
     partitions: Annotated[Int, Field(ge=1, le=10_000)] | None = Field(
         default=None,

@@ -1,6 +1,5 @@
 """The kinds, each as one value: names, models, what kubectl shows. Knows no cluster."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -173,6 +172,6 @@ KINDS: Final = (
 )
 
 
-def load(kind: Kind, raw: Mapping[str, Any], *, strict: bool) -> Any | list[FieldError]:  # noqa: ANN401  (the spec model depends on the kind)
+def load(kind: Kind, raw: object, *, strict: bool) -> Any | list[FieldError]:  # noqa: ANN401  (the spec model depends on the kind)
     """The spec of a kind, or all that is wrong with it; see `load_model`."""
     return load_model(kind.spec, raw, strict=strict)

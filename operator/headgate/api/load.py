@@ -48,12 +48,14 @@ class FieldError:
 
 
 def load_model(
-    model: type[ModelT], raw: Mapping[str, Any], *, strict: bool, at: str = "spec"
+    model: type[ModelT], raw: object, *, strict: bool, at: str = "spec"
 ) -> ModelT | list[FieldError]:
     """The model that the JSON says, or all that is wrong with it.
 
     Strict, as at admission: an unknown field is an error. Lenient, as with what is stored already: it is ignored.
     """
+    if not isinstance(raw, Mapping):
+        return [FieldError(at, _SENTENCES["model_type"])]
     try:
         extra: Literal["forbid", "ignore"] = "forbid" if strict else "ignore"
         loaded = model.model_validate(dict(raw), extra=extra, context=WRITTEN)

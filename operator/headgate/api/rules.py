@@ -18,8 +18,6 @@ SIZE_HELP: Final = (
 )
 DECIMAL_HELP: Final = 'write a number in quotes with digits and at most one point, e.g. "50" or "0.5"'
 
-PLACE: Final = "{field}"  # in a message: the whole path of the field, for Python errors
-
 
 class Reason(StrEnum):
     """How the API server classifies a broken rule."""
@@ -39,7 +37,6 @@ class Rule:
     field: str = ""  # JSON path of the culprit below the object that carries the rule, e.g. ".backoff.max"
     reason: Reason = Reason.INVALID
     holds: Callable[[Any], bool] | None = None  # None: compares with the old object, or core computes it
-    message_expression: str = ""  # CEL for a message with values in it; `message` where it fails
 
 
 RETRY_FITS_DEADLINE: Final = "HG001"
@@ -87,12 +84,6 @@ def is_size(path: str) -> str:
 def is_decimal(path: str) -> str:
     """CEL: the text there is a decimal number."""
     return f"{path}.matches('{DECIMAL_PATTERN}')"
-
-
-def given(*paths: str) -> str:
-    """CEL: all these optional fields are there, their parents included."""
-    parents = {p.rsplit(".", 1)[0] for p in paths if p.count(".") > 1}
-    return " && ".join(f"has({p})" for p in (*sorted(parents), *paths))
 
 
 def immutable(field: str, why: str = "") -> Rule:

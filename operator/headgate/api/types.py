@@ -310,7 +310,7 @@ class Text:
             raise PydanticCustomError(
                 OWN_ERROR, "{text}", {"text": f"must have at most {self.longest} characters"}
             )
-        if not re.search(self.pattern, value):
+        if not re.fullmatch(self.pattern, value):
             raise PydanticCustomError(OWN_ERROR, "{text}", {"text": self.help})
         return value
 

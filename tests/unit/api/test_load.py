@@ -93,6 +93,7 @@ ERRORS: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "an entry of a list": ("EventTopic", {"subjects": ["a", "b."]}, "spec.subjects[1]", "separated by dots"),
     "the same entry twice": ("EventTopic", {"subjects": ["a", "a"]}, "spec.subjects", "the same entry twice"),
     "a text for an object": ("EventTopic", {"owner": "checkout"}, "spec.owner", "an object with fields"),
+    "a line break behind a name": ("EventTopic", {"externalName": "a\n"}, "spec.externalName", "printable ASCII"),
     "too few": ("EventTopic", {"partitions": 0}, "spec.partitions", "must be at least 1"),
     "too many": ("EventTopic", {"partitions": 99999}, "spec.partitions", "must be at most 10000"),
     "too long": ("EventTopic", {"externalName": "x" * 300}, "spec.externalName", "must have at most 249 characters"),
@@ -113,6 +114,23 @@ def test_errors_name_the_field(kind: str, spec: dict[str, Any], path: str, text:
     errors = load(BY_NAME[kind], TOPIC | spec, strict=True)
     assert [error.path for error in errors] == [path]
     assert text in errors[0].message
+
+
+@pytest.mark.parametrize(
+    "raw", [None, "text", 5, ["brokerRef"]], ids=["nothing", "a text", "a number", "a list"]
+)
+def test_a_spec_that_is_no_object(raw: object) -> None:
+    """Whatever stands there, it is an error and no crash."""
+    errors = load(BY_NAME["EventTopic"], raw, strict=True)
+    assert [str(error) for error in errors] == ["spec: must be an object with fields"]
+
+
+def test_the_shop_loads() -> None:
+    """Every declaration of the shop is taken strictly."""
+    texts = [path.read_text() for path in sorted((EXAMPLES.parents[1] / "examples" / "shop").glob("*.yaml"))]
+    bodies = [body for text in texts for body in yaml.safe_load_all(text) if body["kind"] in BY_NAME]
+    assert {body["kind"] for body in bodies} == set(BY_NAME)
+    assert [error for body in bodies if isinstance(error := loaded(body), list)] == []
 
 
 def test_required_fields_are_named() -> None:
