@@ -87,12 +87,13 @@ def away(
     """The broker is away: for a while Ready says what it said of this generation, then that nobody knows."""
     if outage is None:
         return None
-    ready = find(before, "Ready")
+    message = f"the broker is away: {outage.message}"
     if passed > GRACE:
-        return Verdict("Unreachable", f"the broker is away: {outage.message}", Course.UNDER_WAY)
+        return Verdict("Unreachable", message, Course.UNDER_WAY)
+    ready = find(before, "Ready")
     if ready is not None and ready.observed_generation == generation:
-        return Verdict("Unreachable", outage.message, Course.DONE, holds=None, kept=True)
-    return Verdict("Unreachable", f"the broker is away: {outage.message}", Course.UNDER_WAY, holds=None)
+        return Verdict("Unreachable", message, Course.DONE, holds=None, kept=True)
+    return Verdict("Unreachable", message, Course.UNDER_WAY, holds=None)
 
 
 def _suspended(trial: Trial) -> Verdict | None:
