@@ -6,11 +6,13 @@ import random
 import time
 from collections.abc import Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from headgate.core.estate import Ref
-from headgate.core.index import BROKER, GROUP, QUEUE, external_name
+from headgate.core.index import BROKER, QUEUE, external_name
+from headgate.core.lag import History, Lag, figures
+from headgate.core.members import member
 from headgate.core.resource import Key
 from headgate.core.tenancy import template_of
 from headgate.core.workload import Member
@@ -31,6 +33,7 @@ from headgate.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
+NO_PATIENCE: Final = timedelta(0)
 JITTER: Final = 0.1  # waits are shortened by up to so much
 
 
@@ -201,10 +204,11 @@ class Operator:
             return self._branches[broker].letters
 
         return Sights(
-            lag=lambda ref: self._branches[broker].sampler.views.get(ref),  # noqa: PLW0108  (the branch comes later)
+            lag=lambda ref: self._branches[broker].sampler.views.get(ref),
             scaling=self._autoscaler.views.get,
-            letters=lambda ref: letters().found.get(ref),  # noqa: PLW0108  (as above)
+            letters=lambda ref: letters().found.get(ref),
             capturing=lambda ref: letters().capturing(ref),
+            touched=lambda ref: self._branches[broker].sampler.touch(ref),
         )
 
     def _queues(self, broker: Ref, worker: Worker) -> Mapping[Ref, Key]:
@@ -229,11 +233,10 @@ class Operator:
     def _members(self) -> list[Member]:
         return [member for branch in self._branches.values() for member in branch.worker.readers.members()]
 
-    def _lag(self, ref: Ref) -> Any:  # noqa: ANN401  (a Lag)
+    def _lag(self, ref: Ref) -> Lag:
         home = self.world.broker_of(ref)
-        if home is None or home not in self._branches:
-            return next(iter(self._branches.values())).sampler.lag(ref)
-        return self._branches[home].sampler.lag(ref)
+        branch = self._branches.get(home) if home is not None else None
+        return branch.sampler.lag(ref) if branch is not None else figures(History(), _wall(), NO_PATIENCE)
 
     def _on_scaled(self, workload: Any, replicas: int, decision: Any) -> None:  # noqa: ANN401  (values of core)
         reason = decision.reason if decision is not None else "Released"
@@ -241,7 +244,10 @@ class Operator:
         self.shared.metrics.scale_decisions.labels(str(reason)).inc()
 
     async def _let_go(self, ref: Ref) -> str:
-        return await self._autoscaler.release(ref) if ref.kind == GROUP else ""
+        """Leave the workload of a group that goes; what could not be done is said."""
+        declared = self.world.estate.groups.get(ref)
+        leaving = member(declared, timedelta(0)) if declared is not None else None
+        return await self._autoscaler.release(ref, leaving)
 
 
 def _wall() -> datetime:

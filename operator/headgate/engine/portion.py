@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any
 
-from headgate.core.changes import Plan, Standing
+from headgate.core.changes import Action, Plan, Standing
 from headgate.core.claims import Owner
 from headgate.core.estate import Ref
 from headgate.core.index import BROKER, GROUP, TOPIC
@@ -92,7 +92,8 @@ class Portion:
             await self._write(entry.ref, lambda: self._departures.release(entry, own))
             self._reports.forget(entry.ref)
             return
-        found = Findings(item, own, refused, self._sweep.vanished)
+        made = any(change.owner == intent.owner and change.action is Action.CREATE for change in effects.done)
+        found = Findings(item, own, refused, self._sweep.vanished, made)
         written = await self._write(entry.ref, lambda: self._reports.write(entry, found, reread=reread))
         if written and intent.owner not in effects.unknown:
             self._queue.settled(intent.ref)

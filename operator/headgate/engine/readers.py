@@ -34,6 +34,7 @@ class Readers:
     def __init__(self, world: World) -> None:
         self._world = world
         self._placed: dict[Ref, Placed] = {}
+        self._members: dict[Ref, tuple[int, Placed, Member | None]] = {}  # as of a version of the group
 
     def put(self, ref: Ref, group: Group | None, compiled: Compiled, *, there: bool) -> None:
         """Take note of how a group compiled; one that does not is no longer read."""
@@ -46,6 +47,7 @@ class Readers:
     def drop(self, ref: Ref) -> None:
         """Forget a group that is gone."""
         self._placed.pop(ref, None)
+        self._members.pop(ref, None)
 
     def watched(self) -> list[Watched]:
         """The groups whose progress is followed."""
@@ -72,9 +74,14 @@ class Readers:
         entry = self._world.entries.get(ref)
         if entry is None or entry.declared is None:
             return None
+        known = self._members.get(ref)
+        if known is not None and known[0] == entry.version and known[1] is placed:
+            return known[2]
         declared: Declared[Any] = entry.declared
         learned: Mapping[str, str] = (entry.status.get("record") or {}).get("learned") or {}
-        return member(declared, _patience(placed), learned, shown_in(entry.status))
+        found = member(declared, _patience(placed), learned, shown_in(entry.status))
+        self._members[ref] = (entry.version, placed, found)
+        return found
 
 
 def _patience(placed: Placed) -> timedelta:

@@ -60,6 +60,7 @@ class Findings:
     standings: tuple[Standing, ...]
     refused: tuple[Finding, ...]
     vanished: Vanished | None
+    made: bool = False  # something was made anew in this pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,7 @@ class Sights:
     scaling: Callable[[Ref], ScalingView | None]
     letters: Callable[[Ref], tuple[DeadLetters, ...] | None]
     capturing: Callable[[Ref], tuple[Aspect, ...]]
+    touched: Callable[[Ref], None]  # the position of a group was made or moved: look at it soon
 
 
 class Reports:
@@ -257,6 +259,8 @@ class Reports:
         if not found.standings and entry.declared is not None and entry.declared.spec.suspend:
             there = True
         self._readers.put(entry.ref, group, compiled, there=there)
+        if found.made:
+            self._sights.touched(entry.ref)
 
     async def _bind(
         self, entry: Entry, declared: Declared[Any], compiled: Compiled, *, reread: bool

@@ -1,0 +1,1 @@
+"""What would happen: deterministic models around the pure decisions. Knows no broker, no cluster and no clock."""
