@@ -1,14 +1,18 @@
-"""CEL and core say the same of every retry policy, at the edge too."""
+"""The API server and Python say the same of what users write, at the edge of every retry policy too."""
 
 import random
+import re
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import pytest
 import pytest_asyncio
+import yaml
 from tests.servers import Kubectl
 
-from headgate.api import KINDS, Backoff, BackoffType, RetryPolicySpec, dump
+from headgate.api import KINDS, Backoff, BackoffType, Kind, RetryPolicySpec, dump, load
 from headgate.api.rules import RETRY_FITS_DEADLINE
 from headgate.core.retry import fits, worst_case
 from headgate.local.client import ApiError, Client
@@ -22,12 +26,12 @@ PATH = "/apis/headgate.dev/v1alpha1/namespaces/{}/retrypolicies"
 
 
 @pytest_asyncio.fixture(scope="module", autouse=True)
-async def definition(cluster: Cluster) -> None:
-    """The definition of retry policies as it is in the repository."""
+async def definitions(cluster: Cluster) -> None:
+    """The definitions as they are in the repository."""
     kubectl = Kubectl(cluster.kubectl, cluster.kubeconfig, "default")
-    kind = next(kind for kind in KINDS if kind.kind == "RetryPolicy")
-    await kubectl.apply((ROOT / "crds" / f"{kind.plural}.yaml").read_text(), server_side=True)
-    await kubectl.wait(f"crd/{kind.crd_name}", "condition=Established")
+    for kind in KINDS:
+        await kubectl.apply((ROOT / "crds" / f"{kind.plural}.yaml").read_text(), server_side=True)
+        await kubectl.wait(f"crd/{kind.crd_name}", "condition=Established")
 
 
 def some_policy(dice: random.Random) -> RetryPolicySpec:
@@ -86,3 +90,82 @@ def with_deadline(policy: RetryPolicySpec, deadline: timedelta) -> RetryPolicySp
         backoff=policy.backoff,
         deadline=min(deadline, LONGEST),
     )
+
+
+DAMAGED = 200  # per kind
+VALUES: tuple[Any, ...] = (
+    *(
+        "",
+        "0s",
+        "1s",
+        "90s",
+        "168h",
+        "7d",
+        "1e3",
+        "0.5",
+        "11",
+        "Ki",
+        "1Ki",
+        "2Gi",
+        "-1",
+        "a.b",
+        "a.*.>",
+        "a.>.b",
+        "A",
+        "None",
+    ),
+    *(
+        "Drop",
+        "Fixed",
+        "Time",
+        "All",
+        "Total",
+        "Memory",
+        "interest",
+        "2026-11-01T00:00:00Z",
+        "{name}",
+        "nats://b:4222",
+    ),
+    *(0, 1, 2, 7, 10_001, True, False, 1.5, None, [], {}, ["a"], {"name": "a"}),
+)
+
+
+def damage(dice: random.Random, value: Any) -> Any:
+    """The same JSON with one part of it gone or replaced."""
+    if isinstance(value, dict) and value and dice.random() < 0.9:
+        key = dice.choice(list(value))
+        rest = {k: v for k, v in value.items() if k != key}
+        return rest if dice.random() < 0.25 else {**rest, key: damage(dice, value[key])}
+    if isinstance(value, list) and value and dice.random() < 0.7:
+        return [damage(dice, value[0]), *value[1:]]
+    return dice.choice(VALUES)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+async def test_server_and_models_agree(kind: Kind, api: Client, namespace: str) -> None:
+    """A good object with something broken in it is taken by both or by none."""
+    text = (ROOT / "tests/examples/valid" / f"{kind.singular}-everything.yaml").read_text()
+    quoted = re.sub(r": (2026[^},\n]*)", r": '\1'", text)
+    body = yaml.safe_load(quoted)
+    dice = random.Random(kind.kind)  # noqa: S311  (examples, not secrets)
+    path = (
+        f"/apis/headgate.dev/v1alpha1/namespaces/{namespace}/{kind.plural}?dryRun=All&fieldValidation=Strict"
+    )
+    answers = set()
+    for _ in range(DAMAGED):
+        spec = damage(dice, body["spec"])
+        loaded = load(kind, spec, strict=True)
+        fine = not isinstance(loaded, list) and (not isinstance(loaded, RetryPolicySpec) or fits(loaded))
+        refusal = await refused(api, path, body | {"spec": spec})
+        assert fine == (refusal is None), f"{spec}\n{loaded}\n{refusal}"
+        answers.add(fine)
+    assert answers == {True, False}
+
+
+async def refused(api: Client, path: str, body: dict[str, Any]) -> ApiError | None:
+    """Why the API server does not take it."""
+    try:
+        await api.post(path, body)
+    except ApiError as error:
+        return error
+    return None

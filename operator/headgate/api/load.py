@@ -58,11 +58,18 @@ def load_model(
         return [FieldError(at, _SENTENCES["model_type"])]
     try:
         extra: Literal["forbid", "ignore"] = "forbid" if strict else "ignore"
-        loaded = model.model_validate(dict(raw), extra=extra, context=WRITTEN)
+        loaded = model.model_validate(_without_nulls(raw), extra=extra, context=WRITTEN)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
         return [_error(model, detail, at) for detail in details if not _follows(detail, details)]
     return list(violations(loaded, at)) or loaded
+
+
+def _without_nulls(raw: Any) -> Any:  # noqa: ANN401  (JSON)
+    """A null counts as left out, as the API server sees it."""
+    if isinstance(raw, Mapping):
+        return {key: _without_nulls(value) for key, value in raw.items() if value is not None}
+    return [_without_nulls(value) for value in raw] if isinstance(raw, list) else raw
 
 
 def dump(model: ApiModel) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 DURATION_PATTERN: Final = "^([0-9]{1,5}(h|m|s|ms)){1,4}$"
-SIZE_PATTERN: Final = "^[0-9]{1,19}([.][0-9]{1,3})?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$"
+SIZE_PATTERN: Final = "^([0-9]{1,19}|[0-9]{1,15}([.][0-9]{1,3})?(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P))$"
 DECIMAL_PATTERN: Final = "^[0-9]{1,9}([.][0-9]{1,9})?$"
 
 DURATION_HELP: Final = "write a duration with the units h, m, s and ms, e.g. 90s, 5m or 168h (7 days)"
