@@ -55,3 +55,7 @@ class Plan:
 
     changes: tuple[Change, ...] = ()
     standings: Mapping[Owner, tuple[Standing, ...]] = field(default_factory=dict)
+    absent: frozenset[Key] = frozenset()  # claimed, and not there for others to build on
+    renewed: frozenset[Key] = (
+        frozenset()
+    )  # made anew or replaced: positions that were recorded in them mean nothing

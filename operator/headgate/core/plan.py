@@ -35,21 +35,30 @@ _LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 
 def plan(
-    claims: Iterable[Claim], observed: Mapping[Key, Observed], farewells: Iterable[Farewell] = ()
+    claims: Iterable[Claim],
+    observed: Mapping[Key, Observed],
+    farewells: Iterable[Farewell] = (),
+    *,
+    earlier: Plan | None = None,
 ) -> Plan:
     """Every change that brings the broker to what is claimed, in the order in which they work, and what was found.
 
-    Nothing at all is changed about an object while anything stands in the way of one of its changes.
+    Nothing at all is changed about an object while anything stands in the way of one of its changes. Whoever plans in
+    portions puts what is needed before what needs it and hands every plan to the next one as `earlier`.
     """
     by_key = _by_key(claims)
     made = _Made()
+    if earlier is not None:
+        made.absent |= earlier.absent - by_key.keys()
+        made.renewed |= earlier.renewed
     for key in _ordered({key: _needs(rivals) for key, rivals in by_key.items()}):
         _plan_key(by_key[key], observed.get(key), made)
     wanted = [claim for rivals in by_key.values() for claim in rivals]
     deletes = dict(_partings(sorted(farewells, key=lambda f: (f.key, f.owner)), observed, wanted, made))
     last = reversed(_ordered({key: _inside(key, observed[key], deletes) for key in deletes}))
     changes = (*made.changes, *(deletes[key] for key in last))
-    return Plan(changes, {owner: tuple(standings) for owner, standings in made.standings.items()})
+    standings = {owner: tuple(standings) for owner, standings in made.standings.items()}
+    return Plan(changes, standings, frozenset(made.absent), frozenset(made.renewed))
 
 
 def done(standing: Standing, change: Change, result: Observed | None) -> Standing:

@@ -449,6 +449,23 @@ def test_positions_in_lost_data_mean_nothing(base: Claim, held: dict[Key, Observ
     assert standing(made, BILLER).checkpoint == ""
 
 
+def test_a_plan_in_portions_is_the_plan_of_the_whole() -> None:
+    base = claim(record=created(), acknowledged="first")
+    reader = claim(tap(start="all"), record=LOST_READER)
+    first = plan([base], {})
+    second = plan([reader], {}, earlier=first)
+    whole = plan([base, reader], {})
+    assert (*first.changes, *second.changes) == whole.changes
+    assert second.standings[BILLER] == whole.standings[BILLER]
+
+
+def test_what_an_earlier_portion_did_not_make_is_waited_for_until_it_is_planned_again() -> None:
+    lost = plan([claim(record=created())], {})
+    assert reasons(plan([claim(tap())], {}, earlier=lost), BILLER) == [(WAITING, "NeedsMissing")]
+    again = plan([claim(record=created(), acknowledged="first"), claim(tap())], {}, earlier=lost)
+    assert [key for _, key in actions(again)] == [ORDERS, BILLING]
+
+
 def test_positions_are_kept_while_a_person_may_still_bring_the_data_back() -> None:
     made = plan([claim(record=created()), claim(tap(), record=LOST_READER)], {})
     assert standing(made, BILLER).checkpoint == "41"
