@@ -102,7 +102,9 @@ def carried_out(made: Plan, observed: Mapping[Key, Observed]) -> dict[Key, Obser
     pending = {change.key for change in made.changes if change.action is Action.CREATE}
     for number, change in enumerate(made.changes):
         pending.discard(change.key)
-        assert change.after is None or not pending.intersection(change.after.needs), "made before what it needs"
+        assert change.after is None or not pending.intersection(change.after.needs), (
+            "made before what it needs"
+        )
         _carry_out(change, after, f"made-{number}")
     return after
 
