@@ -35,8 +35,8 @@ class Writer:
         self._world.expect(entry.ref, status)
         ref = entry.ref
         try:
-            body = await self._kube.patch_status(
-                ref.kind, ref.namespace, ref.name, uid=entry.uid, status=patch
+            body = await self._kube.replace_status(
+                ref.kind, ref.namespace, ref.name, uid=entry.uid, status=status
             )
         except NotFound:
             self._world.gone(ref)

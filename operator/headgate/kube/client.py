@@ -8,7 +8,7 @@ from headgate.kube import paths, read
 from headgate.kube.config import KubeConfig
 from headgate.kube.discovery import Discovery
 from headgate.kube.errors import NotFound
-from headgate.kube.transport import DEADLINE, MERGE, Meter, Transport, unmetered
+from headgate.kube.transport import DEADLINE, JSON_PATCH, MERGE, Meter, Transport, unmetered
 from headgate.kube.values import ConfigMap, Lease, Listing, Named, Owner, Rival, Scale, Secret, Workload
 
 PAGE: Final = 500
@@ -75,12 +75,19 @@ class KubeClient:
             meta["annotations"] = dict(annotations)
         return await self._merge(paths.of_kind(kind, namespace, name), {"metadata": meta})
 
-    async def patch_status(
+    async def replace_status(
         self, kind: str, namespace: str, name: str, *, uid: str, status: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Merge into the status of this very object, never of another of its name; returns the object."""
-        body = {"metadata": {"uid": uid}, "status": status}
-        return await self._merge(paths.of_kind(kind, namespace, name, "status"), body)
+        """Make this the whole status of this very object; Conflict for another one of its name. Returns the object.
+
+        A merge patch would not do: on the status subresource the server passes over the uid in it.
+        """
+        patch = [
+            {"op": "test", "path": "/metadata/uid", "value": uid},
+            {"op": "add", "path": "/status", "value": status},
+        ]
+        path = paths.of_kind(kind, namespace, name, "status")
+        return await self._http.write("PATCH", path, patch, content_type=JSON_PATCH, fieldManager=MANAGER)
 
     # --- what belongs to them
 

@@ -15,6 +15,7 @@ from headgate.kube.errors import Fenced, Unavailable, Unknown, error_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+JSON_PATCH: Final = "application/json-patch+json"
 MERGE: Final = "application/merge-patch+json"
 JSON: Final = "application/json"
 CONNECTIONS: Final = 24
@@ -148,7 +149,15 @@ def _answer(verb: str, path: str, response: aiohttp.ClientResponse, raw: bytes) 
     if response.ok and body:
         return body
     said = body.get("message") or response.reason or "no explanation"
-    code = (
-        response.status if not response.ok else HTTPStatus.BAD_GATEWAY
-    )  # a body that is not JSON comes from something in between
+    code = response.status
+    if response.ok:  # but no JSON: that is something in between talking
+        code = HTTPStatus.BAD_GATEWAY
+    elif code == HTTPStatus.UNPROCESSABLE_ENTITY and _is_another_object(body):
+        code = HTTPStatus.CONFLICT
     raise error_of(code, f"{verb} {path}: {said}", response.headers.get("Retry-After"))
+
+
+def _is_another_object(body: Mapping[str, Any]) -> bool:
+    """The two ways to say so: a uid in a merge patch is "immutable", a failed test in a JSON patch has no causes."""
+    causes = (body.get("details") or {}).get("causes") or ()
+    return not causes or any(cause.get("field") == "metadata.uid" for cause in causes)
