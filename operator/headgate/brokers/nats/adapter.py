@@ -57,6 +57,7 @@ class NatsBroker:
             level=level,
             nodes=self._nodes(shared),
             capabilities=capabilities(level),
+            limits=_limits(account, self._link.server),
         )
 
     async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed]:

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any, Final
 
 from headgate.brokers.nats.resources import (
+    CONSUMER_SINCE,
+    STREAM_SINCE,
     Consumer,
     ConsumerLimits,
     External,
@@ -174,6 +176,7 @@ def _codecs(kind: type[Resource]) -> Mapping[str, _Codec]:
 
 _STREAM: Final = _codecs(Stream)
 _CONSUMER: Final = {**_codecs(Consumer), "max_bytes": _NUMBER}
+SINCE: Final = STREAM_SINCE.keys() | CONSUMER_SINCE.keys()
 # Declared whenever an object is: they never leave a declaration, so nobody has to remember that they were set.
 _ALWAYS: Final = frozenset(
     [
@@ -230,8 +233,11 @@ def dump(desired: Stream | Consumer, found: Json | None, marks: Mapping[str, str
     document = dict(found or {})
     for name, codec in (_STREAM if isinstance(desired, Stream) else _CONSUMER).items():
         value = getattr(desired, name)
-        if value is not None and (found is None or desired.field_class(name) is not FieldClass.AT_CREATION):
-            document[name] = codec.dump(value)
+        if value is None or (found is not None and desired.field_class(name) is FieldClass.AT_CREATION):
+            continue
+        if name in SINCE and value == codec.absent and name not in document:
+            continue  # an older server does not even know the word
+        document[name] = codec.dump(value)
     document = {name: value for name, value in document.items() if value is not None}
     if isinstance(desired, Consumer):
         document.pop("filter_subject", None)

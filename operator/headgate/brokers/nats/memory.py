@@ -269,7 +269,7 @@ class MemoryJetStream(JetStream):
 
     def create_stream(self, name: str, body: Json) -> Json:
         """STREAM.CREATE."""
-        config = {**_STREAM_DEFAULTS, **self._known(body, STREAM_SINCE)}
+        config = {**_STREAM_DEFAULTS, **self._known(body, STREAM_SINCE), "name": name}
         found = self.stores.get(name)
         if found is not None:
             if _stream(found.config) == _stream(config) and found.config.get("metadata") == config.get(

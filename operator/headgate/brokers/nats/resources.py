@@ -94,7 +94,7 @@ class Stream(Resource):
     description: str | None = setting(reset="")
     subjects: tuple[str, ...] | None = setting()
     retention: str | None = setting()
-    max_consumers: int | None = setting(reset=-1)
+    max_consumers: int | None = setting(_FIXED, reset=-1)  # before 2.12
     max_msgs: int | None = setting(reset=-1)
     max_bytes: int | None = setting(reset=-1)
     max_age: timedelta | None = setting(reset=_NONE)
@@ -114,7 +114,7 @@ class Stream(Resource):
     subject_transform: Transform | None = setting(reset=Transform("", ""))
     republish: Republish | None = setting(reset=Republish(""))
     allow_direct: bool | None = setting(reset=False)
-    mirror_direct: bool | None = setting(reset=False)
+    mirror_direct: bool | None = setting()  # a mirror takes it from its origin
     sealed: bool | None = setting(_ONE_WAY, reset=False)
     deny_delete: bool | None = setting(_ONE_WAY, reset=False)
     deny_purge: bool | None = setting(_ONE_WAY, reset=False)
@@ -166,7 +166,7 @@ class Consumer(Resource):
     idle_heartbeat: timedelta | None = setting(_FIXED)
     inactive_threshold: timedelta | None = setting(reset=_NONE)
     num_replicas: int | None = setting(reset=0)
-    mem_storage: bool | None = setting(_FIXED)
+    mem_storage: bool | None = setting(_FIXED)  # from 2.14 on; older servers lose the position
     pause_until: str | None = setting(reset="")
     priority_groups: tuple[str, ...] | None = setting(reset=())
     priority_policy: str | None = setting(reset="none")

@@ -20,6 +20,7 @@ from headgate.core.subjects import collisions
 from headgate.core.topology import Group
 
 MAX_ACK_PENDING: Final = 1000  # the server's own
+PINNED: Final = timedelta(minutes=2)  # the server's own
 _DELIVER: Final = {StartFrom.EARLIEST: "all", StartFrom.LATEST: "new", StartFrom.TIME: "by_start_time"}
 _PRIORITIZED_LEVEL: Final = 2
 _FIELDS: Final = {
@@ -118,9 +119,14 @@ def _native(native: NativeNatsGroup) -> Mapping[str, Any]:
         "pause_until": common.time_text(native.pause_until),
         "priority_groups": None if native.priority_groups is None else tuple(sorted(native.priority_groups)),
         "priority_policy": None if native.priority_policy is None else str(native.priority_policy),
-        "priority_timeout": native.priority_timeout,
+        "priority_timeout": native.priority_timeout or _pinned(native),
         "metadata": common.metadata(native.metadata),
     }
+
+
+def _pinned(native: NativeNatsGroup) -> timedelta | None:
+    """The server's own where a client is pinned, so that a timeout that left the declaration goes back to it."""
+    return PINNED if native.priority_policy is PriorityPolicy.PINNED_CLIENT else None
 
 
 def _retry(group: Group) -> Retry:

@@ -1,0 +1,417 @@
+"""What every broker adapter promises, written against the seam alone. A new adapter subclasses it and brings its own words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import pytest
+
+from headgate.brokers.base import Broker, Refused
+from headgate.core.changes import Action, Change
+from headgate.core.claims import Owner
+from headgate.core.progress import DeadLetters
+from headgate.core.resource import (
+    FieldClass,
+    Key,
+    Observed,
+    Resource,
+    differences,
+    reset_value,
+    settings_of,
+)
+
+OWNER = Owner("installation", "EventTopic", "shop", "orders")
+STRANGER = Owner("installation", "EventTopic", "attic", "orders")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting with two values that the broker can hold one after the other."""
+
+    name: str
+    first: Any  # a value of the setting's own type
+    second: Any = None  # None: the first value is the last
+    beside: Mapping[str, Any] = ()  # type: ignore[assignment]  # what has to be declared with it
+    level: int = 0  # of the broker's API, from which on it is known
+    refused: str = ""  # why the second value is not taken
+    refused_from: int = 0  # the level before which it is taken, though readers would suffer
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        """What has to be declared with it."""
+        return dict(self.beside)
+
+
+class World(Protocol):
+    """A broker, and what happens to it behind the operator's back."""
+
+    @property
+    def broker(self) -> Broker: ...
+    @property
+    def level(self) -> int: ...
+    def fresh(self, name: str) -> str: ...
+    async def make(self, resource: Resource, marks: Mapping[str, str]) -> None: ...
+    async def remove(self, key: Key) -> None: ...
+    async def publish(self, subject: str, headers: Mapping[str, str] | None = None) -> int: ...
+    async def hand_out(self, key: Key, count: int) -> list[int]: ...
+    async def fail(self, key: Key, position: int) -> None: ...
+    async def settle(self, key: Key, position: int) -> None: ...
+    async def take_out(self, key: Key, position: int) -> None: ...
+    async def stored_subject(self, key: Key, position: int) -> str: ...
+
+
+def created(resource: Resource, owner: Owner = OWNER) -> Change:
+    """The change that makes an object."""
+    return Change(Action.CREATE, resource.key, owner, after=resource)
+
+
+def changed(found: Observed, after: Resource, action: Action = Action.UPDATE, owner: Owner = OWNER) -> Change:
+    """The change from what was read to what is wanted."""
+    return Change(action, after.key, owner, after=after, before=found.resource, identity=found.identity)
+
+
+def deleted(found: Observed, *, only_if_empty: bool = False, owner: Owner = OWNER) -> Change:
+    """The change that deletes what was read."""
+    key = found.resource.key
+    return Change(
+        Action.DELETE, key, owner, before=found.resource, identity=found.identity, only_if_empty=only_if_empty
+    )
+
+
+async def applied(world: World, change: Change) -> Observed:
+    """What the broker made of a change that leaves something behind."""
+    result = await world.broker.apply(change)
+    assert result is not None
+    return result
+
+
+async def read(world: World, key: Key) -> Observed:
+    """The one object."""
+    return (await world.broker.observe([key]))[key]
+
+
+class BrokerContract:
+    """Subclasses bring a `world` fixture and the broker's words."""
+
+    topic_rows: tuple[Row, ...] = ()
+    reader_rows: tuple[Row, ...] = ()
+
+    def topic(self, name: str) -> Resource:
+        """What holds events."""
+        raise NotImplementedError
+
+    def reader(self, topic: str, name: str) -> Resource:
+        """What remembers a position in them."""
+        raise NotImplementedError
+
+    def queue(self, name: str) -> Resource:
+        """What holds dead letters."""
+        raise NotImplementedError
+
+    def dead_subject(self, queue: str, number: int) -> str:
+        """Where a dead letter is published."""
+        raise NotImplementedError
+
+    def subject(self, topic: str) -> str:
+        """Where an event of the topic is published."""
+        raise NotImplementedError
+
+    async def both(self, world: World) -> tuple[Observed, Observed]:
+        """A topic and its reader, made by us."""
+        name = world.fresh("orders")
+        topic = await applied(world, created(self.topic(name)))
+        return topic, await applied(world, created(self.reader(name, "billing")))
+
+    # Reading
+
+    async def test_absent_objects_are_left_out(self, world: World) -> None:
+        """Nothing is invented for a key that names nothing."""
+        name = world.fresh("nothing")
+        keys = [self.topic(name).key, self.reader(name, "nobody").key]
+        assert await world.broker.observe(keys) == {}
+        assert await world.broker.progress(keys[1:]) == {}
+        assert await world.broker.dead_letters(keys[:1]) == {}
+
+    async def test_a_created_object_reads_back_as_it_was_answered(self, world: World) -> None:
+        """The answer to a change and a later look agree, statistics aside."""
+        for made in await self.both(world):
+            found = await read(world, made.resource.key)
+            assert replace(found, stats=made.stats) == made
+            assert found.mark == str(OWNER)
+            assert found.identity
+            assert not found.adopted
+
+    async def test_many_objects_are_read_at_once(self, world: World) -> None:
+        """More than one page of names, some of them absent."""
+        topics = [self.topic(world.fresh("many")) for _ in range(12)]
+        for topic in topics[::2]:
+            await applied(world, created(topic))
+        found = await world.broker.observe([topic.key for topic in topics])
+        assert found.keys() == {topic.key for topic in topics[::2]}
+
+    async def test_facts_say_who_the_cluster_is(self, world: World) -> None:
+        """Type and version are there, and nothing changes between two looks."""
+        facts = await world.broker.facts()
+        assert facts.type
+        assert facts.server_version
+        assert facts == await world.broker.facts()
+
+    # Changing
+
+    async def test_creating_twice_is_a_success(self, world: World) -> None:
+        """A lost answer is asked for again without harm."""
+        for made in await self.both(world):
+            again = await applied(world, created(made.resource))
+            assert again.identity == made.identity
+
+    async def test_creating_what_a_stranger_made_is_refused(self, world: World) -> None:
+        """A creation takes nothing over."""
+        topic = self.topic(world.fresh("taken"))
+        await applied(world, created(topic, STRANGER))
+        with pytest.raises(Refused) as refusal:
+            await world.broker.apply(created(topic))
+        assert refusal.value.reason == "AlreadyExists"
+        assert (await read(world, topic.key)).mark == str(STRANGER)
+
+    async def test_updating_what_a_stranger_owns_is_refused(self, world: World) -> None:
+        """The mark decides."""
+        topic = self.topic(world.fresh("foreign"))
+        found = await applied(world, created(topic, STRANGER))
+        with pytest.raises(Refused) as refusal:
+            await world.broker.apply(changed(found, topic))
+        assert refusal.value.reason == "OwnedByAnother"
+
+    async def test_adopting_puts_our_mark_on_what_was_there(self, world: World) -> None:
+        """And remembers that it was there before us."""
+        topic = self.topic(world.fresh("adopted"))
+        await world.make(topic, {})
+        found = await read(world, topic.key)
+        assert found.mark is None
+        taken = await applied(world, changed(found, topic, Action.ADOPT))
+        assert (taken.mark, taken.identity, taken.adopted) == (str(OWNER), found.identity, True)
+        assert (await applied(world, changed(taken, topic))).adopted
+
+    async def test_a_change_meant_for_an_earlier_object_is_refused(self, world: World) -> None:
+        """Deleted and made again is another object."""
+        topic, _ = await self.both(world)
+        await world.remove(topic.resource.key)
+        renewed = await applied(world, created(self.topic(topic.resource.key.name)))
+        assert renewed.identity != topic.identity
+        for change in (changed(topic, topic.resource), deleted(topic)):
+            with pytest.raises(Refused) as refusal:
+                await world.broker.apply(change)
+            assert refusal.value.reason == "IdentityChanged"
+
+    # Deleting
+
+    async def test_deleting_is_done_once_and_may_be_repeated(self, world: World) -> None:
+        """What is gone already is a success."""
+        topic, reader = await self.both(world)
+        for made in (reader, topic):
+            assert await world.broker.apply(deleted(made)) is None
+            assert await world.broker.apply(deleted(made)) is None
+        assert await world.broker.observe([topic.resource.key, reader.resource.key]) == {}
+
+    async def test_deleting_what_a_stranger_owns_is_refused(self, world: World) -> None:
+        """Whatever the plan said."""
+        found = await applied(world, created(self.topic(world.fresh("foreign")), STRANGER))
+        with pytest.raises(Refused) as refusal:
+            await world.broker.apply(deleted(found))
+        assert refusal.value.reason == "OwnedByAnother"
+
+    async def test_a_topic_that_holds_events_is_not_empty(self, world: World) -> None:
+        """Empty ones go, others stay."""
+        topic, _ = await self.both(world)
+        position = await world.publish(self.subject(topic.resource.key.name))
+        with pytest.raises(Refused) as refusal:
+            await world.broker.apply(deleted(topic, only_if_empty=True))
+        assert refusal.value.reason == "NotEmpty"
+        await world.take_out(topic.resource.key, position)
+        assert await world.broker.apply(deleted(topic, only_if_empty=True)) is None
+
+    # Settings
+
+    async def test_a_topic_setting_is_set_seen_changed_and_reset(self, world: World, topic_row: Row) -> None:
+        """Every setting that the broker has, one by one."""
+        await self._life_of(world, self.topic(world.fresh("set")), topic_row)
+
+    async def test_a_reader_setting_is_set_seen_changed_and_reset(
+        self, world: World, reader_row: Row
+    ) -> None:
+        """Every setting that the broker has, one by one."""
+        topic, _ = await self.both(world)
+        await self._life_of(world, self.reader(topic.resource.key.name, "other"), reader_row)
+
+    async def _life_of(self, world: World, base: Resource, row: Row) -> None:
+        first = replace(base, **{row.name: row.first, **row.extras})
+        if world.level < row.level:
+            with pytest.raises(Refused) as too_old:
+                await world.broker.apply(created(first))
+            assert too_old.value.reason in {"NotHonoured", "UnsupportedByServer"}
+            return
+        made = await applied(world, created(first))
+        assert getattr(made.resource, row.name) == row.first
+        if first.field_class(row.name) is FieldClass.AT_CREATION:
+            return
+        await self._second(world, first, made, row)
+
+    async def _second(self, world: World, first: Resource, made: Observed, row: Row) -> None:
+        if row.second is not None:
+            second = replace(first, **{row.name: row.second})
+            assert [diff.field for diff in differences(second, made.resource)] == [row.name]
+            assert first.may_change(row.name, row.first, row.second) is not bool(row.refused)
+            if row.refused and world.level < row.refused_from:
+                return
+            if row.refused:
+                with pytest.raises(Refused) as refusal:
+                    await world.broker.apply(changed(made, second))
+                assert refusal.value.reason == row.refused
+                return
+            made = await applied(world, changed(made, second))
+            assert getattr(made.resource, row.name) == row.second
+        await self._reset(world, first, made, row)
+
+    async def _reset(self, world: World, first: Resource, made: Observed, row: Row) -> None:
+        """What left the declaration, with all that was declared beside it, goes back to the broker's default."""
+        kind = type(first)
+        defaults: dict[str, Any] = {
+            name: reset_value(kind, name) for name in (row.name, *row.extras) if name in made.managed
+        }
+        held = getattr(made.resource, row.name)
+        if defaults.get(row.name) is None or not first.may_change(row.name, held, defaults[row.name]):
+            return
+        if not all(first.may_change(name, getattr(first, name), value) for name, value in defaults.items()):
+            defaults = {row.name: defaults[row.name]}
+        reset = await applied(world, changed(made, replace(first, **defaults)))
+        assert getattr(reset.resource, row.name) == defaults[row.name]
+        assert row.name not in reset.managed
+
+    async def test_every_setting_is_in_the_tables(self) -> None:
+        """A setting that nobody tries is a promise that nobody keeps."""
+        for base, rows in ((self.topic("t"), self.topic_rows), (self.reader("t", "r"), self.reader_rows)):
+            assert set(settings_of(type(base))) == {row.name for row in rows}
+
+    async def test_a_change_by_hand_shows_as_one_difference(self, world: World, drift_row: Row) -> None:
+        """Drift is seen field by field, and repaired."""
+        base = self.topic(world.fresh("drift"))
+        first = replace(base, **drift_row.extras, **{drift_row.name: drift_row.first})
+        if world.level < drift_row.level:
+            with pytest.raises(Refused):
+                await world.broker.apply(created(first))
+            return
+        made = await applied(world, created(first))
+        await world.make(replace(first, **{drift_row.name: drift_row.second}), {})
+        drifted = await read(world, made.resource.key)
+        assert [diff.field for diff in differences(first, drifted.resource)] == [drift_row.name]
+        repaired = await applied(world, changed(drifted, first))
+        assert list(differences(first, repaired.resource)) == []
+
+    # Progress
+
+    async def test_a_reader_that_is_up_to_date_has_nothing_before_it(self, world: World) -> None:
+        """All figures are zero and no age is shown."""
+        _, reader = await self.both(world)
+        progress = (await world.broker.progress([reader.resource.key]))[reader.resource.key]
+        assert (progress.pending, progress.in_flight, progress.redelivered) == (0, 0, 0)
+        assert (progress.oldest_pending, progress.oldest_unsettled) == (None, None)
+
+    async def test_progress_follows_an_event_through_its_life(self, world: World) -> None:
+        """Waiting, in flight, settled; out of order too."""
+        topic, reader = await self.both(world)
+        key = reader.resource.key
+        positions = [await world.publish(self.subject(topic.resource.key.name)) for _ in range(4)]
+        waiting = (await world.broker.progress([key]))[key]
+        assert (waiting.pending, waiting.in_flight, waiting.partitions[0].head) == (4, 0, positions[-1])
+        assert waiting.oldest_pending is not None
+        assert await world.hand_out(key, 3) == positions[:3]
+        for position in positions[1:3]:
+            await world.settle(key, position)
+        stuck = (await world.broker.progress([key]))[key]
+        assert (stuck.pending, stuck.in_flight, stuck.deliveries) == (1, 1, 3)
+        assert (stuck.partitions[0].delivered, stuck.partitions[0].settled) == (
+            positions[2],
+            positions[0] - 1,
+        )
+        assert stuck.oldest_unsettled == waiting.oldest_pending
+        assert stuck.oldest_pending is not None
+        assert stuck.oldest_pending > waiting.oldest_pending
+        assert (stuck.checkpoint, stuck.repeats_at_most) == (str(positions[0] - 1), 3)
+        await world.settle(key, positions[0])
+        free = (await world.broker.progress([key]))[key]
+        assert (free.in_flight, free.checkpoint, free.oldest_unsettled) == (0, str(positions[2]), None)
+
+    async def test_a_repeat_is_counted_as_one(self, world: World) -> None:
+        """An event handed out again is in flight once."""
+        topic, reader = await self.both(world)
+        key = reader.resource.key
+        await world.publish(self.subject(topic.resource.key.name))
+        (position,) = await world.hand_out(key, 1)
+        await world.fail(key, position)
+        progress = (await world.broker.progress([key]))[key]
+        assert (progress.in_flight, progress.redelivered, progress.deliveries) == (1, 1, 2)
+
+    async def test_an_oldest_event_that_is_gone_no_longer_counts(self, world: World) -> None:
+        """Retention takes the oldest: the age is that of the next one."""
+        topic, reader = await self.both(world)
+        key = reader.resource.key
+        first = await world.publish(self.subject(topic.resource.key.name))
+        before = (await world.broker.progress([key]))[key].oldest_pending
+        await world.publish(self.subject(topic.resource.key.name))
+        await world.take_out(topic.resource.key, first)
+        after = (await world.broker.progress([key]))[key].oldest_pending
+        assert before is not None
+        assert after is not None
+        assert after > before
+
+    async def test_a_lost_reader_comes_back_at_its_checkpoint(self, world: World) -> None:
+        """Repeats, never gaps."""
+        topic, reader = await self.both(world)
+        key = reader.resource.key
+        positions = [await world.publish(self.subject(topic.resource.key.name)) for _ in range(3)]
+        assert await world.hand_out(key, 2) == positions[:2]
+        await world.settle(key, positions[0])
+        checkpoint = (await world.broker.progress([key]))[key].checkpoint
+        await world.remove(key)
+        wanted = self.reader(topic.resource.key.name, "billing").resumed_at(checkpoint)
+        renewed = await applied(world, created(wanted))
+        assert renewed.identity != reader.identity
+        assert await world.hand_out(key, 5) == positions[1:]
+
+    # Dead letters
+
+    async def test_dead_letters_are_counted_by_group_and_reason(self, world: World) -> None:
+        """What comes later is added, what was resolved or taken out is not counted."""
+        queue = await applied(world, created(self.queue(world.fresh("dead"))))
+        key = queue.resource.key
+        assert (await world.broker.dead_letters([key]))[key] == ()
+        await self._bury(world, key.name, 1, "shop/billing", "MaxAttempts")
+        await self._bury(world, key.name, 2, "shop/billing", "Rejected")
+        last = await self._bury(world, key.name, 3, "shop/mail", "MaxAttempts")
+        billing, mail = (await world.broker.dead_letters([key]))[key]
+        assert (billing.group, billing.depth) == ("shop/billing", 2)
+        assert billing.reasons == (("MaxAttempts", 1), ("Rejected", 1))
+        assert (mail.group, mail.depth, mail.reasons) == ("shop/mail", 1, (("MaxAttempts", 1),))
+        assert billing.oldest is not None
+        assert mail.oldest is not None
+        assert billing.oldest < mail.oldest
+        await self._resolve(world, key.name, 1)
+        await world.take_out(key, last)
+        assert await self._depths(world, key) == [("shop/billing", 1)]
+        assert await self._depths(world, key) == [("shop/billing", 1)]
+        await self._bury(world, key.name, 4, "shop/mail", "MaxAttempts")
+        assert await self._depths(world, key) == [("shop/billing", 1), ("shop/mail", 1)]
+
+    async def _depths(self, world: World, key: Key) -> list[tuple[str, int]]:
+        found: tuple[DeadLetters, ...] = (await world.broker.dead_letters([key]))[key]
+        return [(each.group, each.depth) for each in found]
+
+    async def _bury(self, world: World, queue: str, number: int, group: str, reason: str) -> int:
+        headers = {"headgate-group": group, "headgate-reason": reason}
+        return await world.publish(self.dead_subject(queue, number), headers)
+
+    async def _resolve(self, world: World, queue: str, number: int) -> None:
+        headers = {"headgate-group": "shop/billing", "headgate-resolution": "Resolved", "Nats-Rollup": "sub"}
+        await world.publish(self.dead_subject(queue, number), headers)
