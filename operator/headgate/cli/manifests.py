@@ -17,12 +17,15 @@ from headgate.api import (
     FieldError,
     Kind,
     NamespacesFrom,
+    NativeAllowed,
+    Tenancy,
     load,
     name_fits,
 )
 from headgate.core.estate import Declared, Estate, Ref
 from headgate.core.index import BROKER
 from headgate.core.resolve import references
+from headgate.core.tenancy import native_settings
 
 STDIN: Final = "-"
 ENDINGS: Final = (".yaml", ".yml", ".json")
@@ -57,7 +60,6 @@ class Manifests:
     estate: Estate
     places: Mapping[Ref, Place]  # of everything, also of what could not be read
     complaints: tuple[Complaint, ...]
-    assumed: frozenset[Ref]  # EventBrokers that are named and not there; they are taken to let everybody in
 
 
 def read(sources: Sequence[str], namespace: str) -> Manifests:
@@ -69,8 +71,8 @@ def read(sources: Sequence[str], namespace: str) -> Manifests:
     reading = _Reading(namespace)
     for name, text in _texts(sources):
         reading.take_all(name, text)
-    assumed = reading.assume()
-    return Manifests(reading.estate(), reading.places, tuple(reading.complaints), assumed)
+    reading.assume()
+    return Manifests(reading.estate(), reading.places, tuple(reading.complaints))
 
 
 class _Reading:
@@ -95,14 +97,27 @@ class _Reading:
                 Complaint(Place(name, number + 1), None, FieldError("", _unreadable(error)))
             )
 
-    def assume(self) -> frozenset[Ref]:
+    def assume(self) -> None:
         """Fill in the EventBrokers that are named and are not among the files: somebody else's, most often."""
         named = {
             to for declared in self._declared.values() for to in references(declared) if to.kind == BROKER
         }
-        missing = frozenset(named - self.places.keys())
-        self._declared.update({ref: Declared(ref, "", 1, _OPEN) for ref in missing})
-        return missing
+        spec = self._open()
+        self._declared.update({ref: Declared(ref, "", 1, spec) for ref in named - self.places.keys()})
+
+    def _open(self) -> EventBrokerSpec:
+        """A broker whose owner lets everybody do what they do."""
+        everybody = AllowedNamespaces(from_=NamespacesFrom.ALL)
+        used: dict[str, set[str]] = {}
+        for declared in self._declared.values():
+            for block, setting in native_settings(getattr(declared.spec, "native", None)):
+                used.setdefault(block, set()).add(setting)
+        native = NativeAllowed.model_validate(
+            {block: tuple(sorted(settings)) for block, settings in used.items()}
+        )
+        return EventBrokerSpec(
+            allowed_namespaces=everybody, tenancy=Tenancy(deletion=everybody, native_allowed=native)
+        )
 
     def estate(self) -> Estate:
         """All of it together."""
@@ -151,7 +166,6 @@ class _Reading:
         self._declared[ref] = Declared(ref, "", 1, loaded)
 
 
-_OPEN: Final = EventBrokerSpec(allowed_namespaces=AllowedNamespaces(from_=NamespacesFrom.ALL))
 _NO_SPEC: Final = FieldError("spec", "must be an object with fields")
 
 

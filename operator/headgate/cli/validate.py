@@ -7,8 +7,9 @@ import textwrap
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from headgate.brokers.base import Driver
     from headgate.cli.problems import Problem
 
 FOUND: Final = 1
@@ -24,6 +25,9 @@ def register(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("-n", "--namespace", default="default", help="for manifests that name none")
     sub.add_argument("--json", action="store_true", help="print a list of objects instead of lines")
     sub.add_argument(
+        "--broker-type", metavar="TYPE", help="say too what brokers of this type cannot do, e.g. nats"
+    )
+    sub.add_argument(
         "--explain", nargs="?", const="", metavar="ID", help="say what the rules are, or one of them"
     )
 
@@ -33,21 +37,39 @@ def run(args: argparse.Namespace) -> int:
     if args.explain is not None:
         return _explain(args.explain.upper())
     if not args.file:
-        sys.stderr.write("headgate validate: name files or folders with -f, or ask with --explain\n")
-        return USAGE
+        return _misused("name files or folders with -f, or ask with --explain")
     from headgate.cli.manifests import read  # noqa: PLC0415  (not needed to print help)
     from headgate.cli.problems import problems  # noqa: PLC0415
-    from headgate.core.rule import Severity  # noqa: PLC0415
 
+    drivers = _drivers() if args.broker_type else {}
+    if args.broker_type and args.broker_type not in drivers:
+        return _misused(f"--broker-type is one of {', '.join(drivers)}")
     try:
         manifests = read(args.file, args.namespace)
     except (OSError, UnicodeDecodeError) as error:
-        sys.stderr.write(f"headgate validate: {error}\n")
-        return USAGE
-    found = problems(manifests)
+        return _misused(str(error))
+    return _report(
+        problems(manifests, drivers.get(args.broker_type)), len(manifests.places), as_json=args.json
+    )
+
+
+def _drivers() -> "Mapping[str, Driver]":
+    from headgate.brokers.registry import DRIVERS  # noqa: PLC0415  (brings in the library of every broker)
+
+    return DRIVERS
+
+
+def _misused(message: str) -> int:
+    sys.stderr.write(f"headgate validate: {message}\n")
+    return USAGE
+
+
+def _report(found: "Sequence[Problem]", objects: int, *, as_json: bool) -> int:
+    from headgate.core.rule import Severity  # noqa: PLC0415  (not needed to print help)
+
     errors = sum(problem.severity is Severity.ERROR for problem in found)
-    sys.stdout.write(_json(found) if args.json else "".join(f"{problem}\n" for problem in found))
-    sys.stderr.write(f"objects: {len(manifests.places)}, errors: {errors}, warnings: {len(found) - errors}\n")
+    sys.stdout.write(_json(found) if as_json else "".join(f"{problem}\n" for problem in found))
+    sys.stderr.write(f"objects: {objects}, errors: {errors}, warnings: {len(found) - errors}\n")
     return FOUND if errors else 0
 
 
@@ -78,8 +100,7 @@ def _explain(wanted: str) -> int:
         return 0
     rule = next((rule for rule in RULES if rule.id == wanted), None)
     if rule is None:
-        sys.stderr.write(f"headgate validate: no rule {wanted}; --explain alone lists them\n")
-        return USAGE
+        return _misused(f"no rule {wanted}; --explain alone lists them")
     text = textwrap.fill(rule.explanation, WIDTH)
     sys.stdout.write(f"{rule.id}: {rule.title}\n{rule.severity}, reason {rule.reason}\n\n{text}\n")
     return 0

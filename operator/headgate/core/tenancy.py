@@ -69,6 +69,13 @@ def rendered(template: str, ref: Ref) -> str:
     return template.replace("{namespace}", ref.namespace).replace("{name}", ref.name)
 
 
+def native_settings(native: BaseModel | None) -> Iterator[tuple[str, str]]:
+    """The settings of single kinds of brokers that were written, as users spell them, with the block they stand in."""
+    for block, settings in native or ():
+        written = settings.model_dump(by_alias=True, exclude_unset=True) if settings else ()
+        yield from ((block, setting) for setting in sorted(written))
+
+
 def violations(
     estate: Estate,
     broker: Declared[EventBrokerSpec],
@@ -129,16 +136,10 @@ def _subjects(broker: EventBrokerSpec, ref: Ref, subjects: tuple[str, ...]) -> I
 
 def _native(broker: EventBrokerSpec, native: BaseModel | None) -> Iterator[Finding]:
     opened = broker.tenancy and broker.tenancy.native_allowed
-    for block, settings in native or ():
-        for setting in _written(settings):
-            if setting not in (getattr(opened, block, None) or ()):
-                yield NATIVE.finding(
-                    f"spec.native.{block}.{setting}",
-                    "other namespaces may not set this on the broker: leave it out, or have the EventBroker's "
-                    "tenancy.nativeAllowed list it",
-                )
-
-
-def _written(settings: BaseModel | None) -> list[str]:
-    """The settings that were written, as users spell them."""
-    return sorted(settings.model_dump(by_alias=True, exclude_unset=True)) if settings else []
+    for block, setting in native_settings(native):
+        if setting not in (getattr(opened, block, None) or ()):
+            yield NATIVE.finding(
+                f"spec.native.{block}.{setting}",
+                "other namespaces may not set this on the broker: leave it out, or have the EventBroker's "
+                "tenancy.nativeAllowed list it",
+            )

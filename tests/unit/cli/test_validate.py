@@ -124,7 +124,7 @@ def validate(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, 
             id="two objects of one name in the broker",
         ),
         pytest.param(
-            TOPIC.replace("spec: {", "spec: {deletionPolicy: Delete, native: {nats: {compression: s2}}, "), 0, [], id="what only the owner of an unknown broker could refuse"
+            GROUP + "---" + TOPIC.replace("spec: {", "spec: {deletionPolicy: Delete, native: {nats: {compression: s2}}, "), 0, [], id="what only the owner of an unknown broker could refuse"
         ),
         pytest.param(
             f"{POLICY}---{POLICY}",
@@ -228,6 +228,38 @@ def test_a_file_that_is_not_there_is_a_mistake_of_the_command_line(
     assert main(["validate", "-f", str(tmp_path / "none")]) == 2
     assert "none" in capsys.readouterr().err
     assert main(["validate"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("kind_of_broker", "lines"),
+    [
+        pytest.param((), [], id="says nothing about brokers unasked"),
+        pytest.param(
+            ("--broker-type", "nats"), ["[warning]", ": "], id="says what a broker approximates and refuses"
+        ),
+    ],
+)
+def test_validate(
+    kind_of_broker: tuple[str, ...], lines: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    topic = TOPIC.replace("spec: {", "spec: {minInSyncReplicas: 2, ")
+    file = tmp_path / "f.yaml"
+    file.write_text(f"{topic}---{GROUP.replace('spec: {', 'spec: {ordering: PerKey, ')}")
+    code, said = validate(capsys, "-f", str(file), *kind_of_broker)
+    assert (code, len(said)) == (1 if lines else 0, len(lines))
+    assert all(word in line for word, line in zip(lines, said, strict=True))
+    assert all(("minInSyncReplicas" in line) or ("ordering" in line) for line in said)
+
+
+def test_the_shop_is_all_that_its_broker_can_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert validate(capsys, "-f", str(SHOP), "--broker-type", "nats") == (0, [])
+
+
+def test_an_unknown_kind_of_broker_is_a_mistake_of_the_command_line(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["validate", "-f", str(SHOP), "--broker-type", "pigeons"]) == 2
+    assert "nats" in capsys.readouterr().err
 
 
 def test_rules_are_listed_and_explained(capsys: pytest.CaptureFixture[str]) -> None:
