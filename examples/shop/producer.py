@@ -37,7 +37,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--size", type=int, default=100, help="bytes of one order, at least")
     parser.add_argument("--fail", default="SchemaError", help="what orders of --fail-every fail with")
     parser.add_argument("--fail-every", type=int, default=0, help="every n-th order fails at the worker")
-    parser.add_argument("--crash-every", type=int, default=0, help="every n-th order kills the worker once")
+    parser.add_argument("--crash-every", type=int, default=0, help="every n-th order kills the worker")
+    parser.add_argument("--crash-times", type=int, default=1, help="at how many attempts it does")
     parser.add_argument("--hang-every", type=int, default=0, help="every n-th order hangs in the worker once")
     parser.add_argument(
         "--ledger", default=os.environ.get("LEDGER", ""), help="file for a line per confirmed order"
@@ -58,7 +59,7 @@ def headers_of(args: argparse.Namespace, number: int) -> dict[str, str]:
     """The order's name, and the trouble it asks for."""
     troubles = (
         (args.fail_every, "shop-fail", args.fail),
-        (args.crash_every, "shop-crash", "1"),
+        (args.crash_every, "shop-crash", str(args.crash_times)),
         (args.hang_every, "shop-hang", "1"),
     )
     asked = {name: value for every, name, value in troubles if every and number % every == 0}

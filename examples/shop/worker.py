@@ -126,6 +126,7 @@ class Ledger:
         sequence = msg.metadata.sequence.stream
         line = {"outcome": outcome, "id": name, "sequence": sequence, "attempt": attempt, "pid": os.getpid()}
         line["at"] = round(time.time(), 3)
+        line["age"] = round(time.time() - msg.metadata.timestamp.timestamp(), 3)
         os.write(self._file, json.dumps(line).encode() + b"\n")
 
 

@@ -75,7 +75,12 @@ class Account:
     def messages(self, url: str = "") -> NatsMessages:
         """The mover's side, over a connection of its own."""
         return NatsMessages(
-            Link(NatsConnection(servers=(url or self.url,)), Credentials(), timeout=5, name="test")
+            Link(
+                NatsConnection(servers=tuple((url or self.url).split(","))),
+                Credentials(),
+                timeout=5,
+                name="test",
+            )
         )
 
     async def emit(self, count: int, body: bytes = b"{}", headers: Mapping[str, str] | None = None) -> None:
