@@ -58,9 +58,9 @@ class Unplaced:
     async def run(self) -> None:
         """Work until cancelled."""
         while True:
-            await self.queue.wait(RESYNC)
             await asyncio.gather(*(self._one(ref) for ref in self.queue.take()))
-            self.looked = True
+            self.looked = True  # also where there is nothing to look at
+            await self.queue.wait(RESYNC)
 
     async def _one(self, ref: Ref) -> None:
         entry = self._shared.world.entries.get(ref)
