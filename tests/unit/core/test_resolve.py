@@ -1,5 +1,7 @@
 """What belongs to what, and what is said where it does not hold."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -330,3 +332,35 @@ def test_names_left_out_are_made_by_the_template_of_the_broker() -> None:
     topology = resolve(world(broker), MAIN)
     assert topology.topics[ORDERS].external_name == "shop_orders"
     assert topology.groups[BILLING].external_name == "shop_billing"
+
+
+class Guarded(dict[Ref, Declared[Any]]):
+    """A store that notes what was looked up and cannot be walked through."""
+
+    def __init__(self, content: Mapping[Ref, Declared[Any]]) -> None:
+        super().__init__(content)
+        self.seen: set[Ref] = set()
+
+    def __getitem__(self, ref: Ref) -> Declared[Any]:
+        self.seen.add(ref)
+        return super().__getitem__(ref)
+
+    def get(self, ref: Ref, default: Any = None) -> Any:
+        self.seen.add(ref)
+        return super().get(ref, default)
+
+    def _walked(self) -> Any:
+        raise AssertionError("the whole estate was read")
+
+    __iter__ = keys = values = items = _walked
+
+
+def test_one_object_among_a_thousand_is_resolved_without_reading_the_others() -> None:
+    topics = [declare(Ref("EventTopic", "shop", f"t{n}"), subjects=[f"t{n}.>"]) for n in range(1000)]
+    state = world(*topics)
+    index = Index.of(state)
+    store = Guarded(state.topics)
+    guarded = replace(state, topics=store, groups=Guarded(state.groups), queues=Guarded(state.queues))
+    topology = resolve(guarded, MAIN, [topics[7].ref, BILLING, DEAD], index)
+    assert {*topology.topics, *topology.groups, *topology.queues} == {topics[7].ref, BILLING, DEAD}
+    assert store.seen == {topics[7].ref, ORDERS}
