@@ -375,7 +375,7 @@ class BrokerContract:
         await world.settle(key, positions[0])
         checkpoint = (await world.broker.progress([key]))[key].checkpoint
         await world.remove(key)
-        wanted = self.reader(topic.resource.key.name, "billing").resumed_at(checkpoint)
+        wanted = self.reader(topic.resource.key.name, "billing").resumed_at(checkpoint, reader.identity)
         renewed = await applied(world, created(wanted))
         assert renewed.identity != reader.identity
         assert await world.hand_out(key, 5) == positions[1:]

@@ -297,6 +297,9 @@ class Checkpoint(ApiModel):
     repeats_at_most: Int | None = Field(
         default=None, description="How many events would be handed out again."
     )
+    topic_identity: str | None = Field(
+        default=None, description="The incarnation of the topic in which the position lies; it means nothing in another."
+    )
 
 
 class Record(ApiModel):

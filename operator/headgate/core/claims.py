@@ -35,6 +35,7 @@ class Record:
     identity: str = ""
     origin: Origin | None = None
     checkpoint: str = ""  # the position to which a lost reader goes back
+    checkpoint_in: str = ""  # the identity of the data in which that position lies
 
 
 @dataclass(frozen=True, slots=True)

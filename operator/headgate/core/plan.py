@@ -197,8 +197,8 @@ def _change(case: Case, findings: Iterable[Finding]) -> Change | None:
     if any(finding.outcome in (Outcome.CONFLICT, Outcome.REFUSED) for finding in findings):
         return None
     if found is None:
-        resumes = bool(case.lost and claim.record.checkpoint) and not desired.holds_data and not case.renewed
-        after = desired.resumed_at(claim.record.checkpoint) if resumes else desired
+        resumes = bool(case.lost) and not desired.holds_data and not case.renewed
+        after = desired.resumed_at(claim.record.checkpoint, claim.record.identity) if resumes else desired
         return Change(Action.CREATE, case.key, claim.owner, after=after)
     unmarked = found.mark is None and found.resource.bears_mark
     if not case.diffs and case.ours and not unmarked:

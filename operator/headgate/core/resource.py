@@ -72,9 +72,12 @@ class Resource:
             case _:
                 return True
 
-    def resumed_at(self, position: str) -> "Resource":
-        """The same object, made anew to continue after the given position; only positions of readers do that."""
-        del position
+    def resumed_at(self, position: str, identity: str) -> "Resource":
+        """The same object, made anew to continue after the given position; only positions of readers do that.
+
+        Without a position it continues from when the lost one, of the given identity, was made.
+        """
+        del position, identity
         return self
 
 

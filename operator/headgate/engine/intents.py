@@ -1,12 +1,12 @@
 """From resolved and compiled objects to claims and farewells: what each custom resource wants right now. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from headgate.api import AdoptionPolicy, DeletionPolicy, Mode, OnVanished, Storage
 from headgate.brokers.base import Driver
-from headgate.core.claims import Claim, Farewell, Owner
+from headgate.core.claims import Claim, Farewell, Owner, Record
 from headgate.core.compiled import Compiled
 from headgate.core.estate import Declared, Estate, Ref
 from headgate.core.index import GROUP, QUEUE, TOPIC, external_name, target
@@ -66,8 +66,7 @@ def intent_of(declared: Declared[Any], situation: Situation) -> Intent:
         )
     findings += _held(declared, situation)
     stopped = any(finding.outcome in STOPPING for finding in (*findings, *compiled.findings))
-    idle = stopped or getattr(declared.spec, "suspend", False)
-    claims = () if idle else tuple(_claim(declared, owner, situation, r) for r in compiled.resources)
+    claims = () if stopped else tuple(_claim(declared, owner, situation, r) for r in compiled.resources)
     return Intent(declared.ref, owner, claims, (), findings, compiled)
 
 
@@ -94,13 +93,34 @@ def _claim(declared: Declared[Any], owner: Owner, situation: Situation, desired:
         desired=desired,
         uid=declared.uid,
         created=declared.created,
-        mode=Mode.PLAN if situation.frozen else getattr(spec, "mode", None) or Mode.ENFORCE,
+        mode=_mode(spec, frozen=situation.frozen),
         adoption=getattr(spec, "adoption_policy", None) or AdoptionPolicy.IF_MATCHES,
         may_adopt=may_adopt(situation.estate, situation.topology.broker, declared.ref.namespace),
         on_vanished=_on_vanished(spec),
-        record=declared.record,
+        record=_record(declared, situation),
         acknowledged=declared.record.identity if mourned else declared.annotations.get(ACKNOWLEDGE, ""),
     )
+
+
+def _mode(spec: Any, *, frozen: bool) -> Mode:  # noqa: ANN401  (any kind of spec, some of which have the field)
+    """What is suspended is only looked at, and so is everything while nobody knows where the estate went."""
+    if getattr(spec, "suspend", False):
+        return Mode.OBSERVE
+    return Mode.PLAN if frozen else getattr(spec, "mode", None) or Mode.ENFORCE
+
+
+def _record(declared: Declared[Any], situation: Situation) -> Record:
+    """What is remembered, without a position in data that is not there any more."""
+    record, group = declared.record, situation.topology.groups.get(declared.ref)
+    if group is None or record.checkpoint_in in ("", group.topic.declared.record.identity):
+        return record
+    return replace(record, checkpoint="", checkpoint_in="")
+
+
+def _policy(spec: Any) -> DeletionPolicy:  # noqa: ANN401  (as above)
+    """What only looked at the broker never deletes there."""
+    watching = getattr(spec, "mode", None) in {Mode.PLAN, Mode.OBSERVE}
+    return DeletionPolicy.RETAIN if watching else spec.deletion_policy
 
 
 def _on_vanished(spec: Any) -> OnVanished:  # noqa: ANN401  (any kind of spec, some of which have the field)
@@ -118,7 +138,7 @@ def _farewells(
         Farewell(
             owner=owner,
             key=key,
-            policy=getattr(declared.spec, "deletion_policy", None) or DeletionPolicy.RETAIN,
+            policy=_policy(declared.spec),
             record=declared.record,
             may_delete=may_delete(situation.estate, situation.topology.broker, declared.ref.namespace),
             confirmed=declared.annotations.get(CONFIRM_DELETE, ""),

@@ -40,13 +40,19 @@ class Portion:
         self._queue = queue
         self._reports = reports
         self._departures = Departures(shared, queue)
+        self._earlier: Plan | None = None
+
+    def begin(self) -> None:
+        """A new sweep: what it needs from its own earlier portions is carried on from here."""
+        self._earlier = None
 
     async def settle(self, items: Iterable[Item], *, full: bool) -> None:
         """Bring some objects to a verdict and write it down. Raises Unreachable when the broker goes away."""
         ready = await self._guard(list(items))
         if not ready:
             return
-        made = plan(claims_of(ready), _merged(ready), farewells_of(ready))
+        made = plan(claims_of(ready), _merged(ready), farewells_of(ready), earlier=self._earlier)
+        self._earlier = made
         effects = Effects()
         if self._link.broker is not None:
             effects = await enforce(self._link.broker, made.changes, AT_ONCE)

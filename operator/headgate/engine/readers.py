@@ -26,6 +26,7 @@ class Placed:
     reader: Key
     topic: Key
     there: bool  # the reader exists and is ours
+    incarnation: str = ""  # of the reader
 
 
 class Readers:
@@ -36,13 +37,15 @@ class Readers:
         self._placed: dict[Ref, Placed] = {}
         self._members: dict[Ref, tuple[int, Placed, Member | None]] = {}  # as of a version of the group
 
-    def put(self, ref: Ref, group: Group | None, compiled: Compiled, *, there: bool) -> None:
+    def put(
+        self, ref: Ref, group: Group | None, compiled: Compiled, *, there: bool, incarnation: str
+    ) -> None:
         """Take note of how a group compiled; one that does not is no longer read."""
         readers = [resource for resource in compiled.resources if not resource.holds_data and resource.needs]
         if group is None or not readers:
             self._placed.pop(ref, None)
             return
-        self._placed[ref] = Placed(group, compiled, readers[0].key, readers[0].needs[0], there)
+        self._placed[ref] = Placed(group, compiled, readers[0].key, readers[0].needs[0], there, incarnation)
 
     def drop(self, ref: Ref) -> None:
         """Forget a group that is gone."""
@@ -52,7 +55,14 @@ class Readers:
     def watched(self) -> list[Watched]:
         """The groups whose progress is followed."""
         return [
-            Watched(ref, placed.reader, placed.topic, promise(placed.group.declared.spec), _patience(placed))
+            Watched(
+                ref,
+                placed.reader,
+                placed.topic,
+                promise(placed.group.declared.spec),
+                _patience(placed),
+                placed.incarnation,
+            )
             for ref, placed in self._placed.items()
             if placed.there
         ]

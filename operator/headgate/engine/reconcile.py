@@ -112,6 +112,16 @@ class Worker:
                 await broker.apply(Change(Action.CREATE, resource.key, owner, after=resource))
                 await self.link.refresh(self._world.estate.brokers[self.ref], reread=False)
 
+    def _together(self, refs: Collection[Ref]) -> dict[Ref, None]:
+        """Some objects, and with them those that have to be decided in one plan: rivals, and users of what goes."""
+        found = dict.fromkeys(refs)
+        for ref in refs:
+            found.update(dict.fromkeys(self._world.index.rivals(ref)))
+            entry = self._world.entries.get(ref)
+            if entry is not None and entry.deleting_since is not None:
+                found.update(dict.fromkeys(sorted(self._world.users(ref))))
+        return found
+
     def _is_doubtful(self, facts: BrokerFacts) -> bool:
         """Whether another cluster answers than the one that is known, and nobody said yet that this is right."""
         entry = self._world.entries[self.ref]
@@ -121,12 +131,13 @@ class Worker:
         return declared.record.identity not in ("", facts.identity) and not acknowledged
 
     async def _go_through(self, pending: dict[Ref, Item], *, full: bool) -> None:
+        self._portion.begin()
         while pending:
             arrived = self.queue.take()
             if arrived:
                 fresh = await self._sweep.prepare(arrived, full=False)
                 pending = {**fresh, **{ref: item for ref, item in pending.items() if ref not in fresh}}
-            items = [pending.pop(ref) for ref in tuple(pending)[:PORTION]]
+            items = [pending.pop(ref) for ref in self._together(tuple(pending)[:PORTION]) if ref in pending]
             await self._portion.settle(items, full=full)
 
     async def _away(self, refs: Collection[Ref], error: BrokerError) -> None:

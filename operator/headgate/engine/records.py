@@ -16,4 +16,5 @@ def record_of(raw: Mapping[str, Any]) -> Record:
         identity=str(raw.get("identity") or ""),
         origin=Origin(origin) if origin in set(Origin) else None,
         checkpoint=str(checkpoint.get("position") or ""),
+        checkpoint_in=str(checkpoint.get("topicIdentity") or ""),
     )

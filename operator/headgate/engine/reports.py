@@ -208,6 +208,7 @@ class Reports:
             spec=declared.spec,
             previous=_previous(ConsumerGroupStatus, entry),
             lag=self._sights.lag(entry.ref),
+            topic_identity=self._topic_identity(entry.ref),
             learned=scaling.learned if scaling is not None else _learned(entry),
             scaling=_scaling(scaling),
             binding=binding,
@@ -242,6 +243,10 @@ class Reports:
         )
         return broker_status(account)
 
+    def _topic_identity(self, ref: Ref) -> str:
+        placed = self._readers.placed(ref)
+        return placed.group.topic.declared.record.identity if placed is not None else ""
+
     def _outage(self) -> Outage | None:
         trouble = self._link.trouble
         return None if trouble is None else Outage(trouble.since, trouble.error.reason, str(trouble.error))
@@ -256,9 +261,8 @@ class Reports:
         there = any(standing.exists and standing.owned for standing in found.standings)
         group = found.item.topology.groups.get(entry.ref)
         compiled = found.item.intent.compiled
-        if not found.standings and entry.declared is not None and entry.declared.spec.suspend:
-            there = True
-        self._readers.put(entry.ref, group, compiled, there=there)
+        incarnation = next((standing.identity for standing in found.standings), "")
+        self._readers.put(entry.ref, group, compiled, there=there, incarnation=incarnation)
         if found.made:
             self._sights.touched(entry.ref)
 

@@ -51,12 +51,14 @@ class Watched:
     topic: Key
     promise: timedelta | None  # None: nothing is promised
     patience: timedelta  # the longest that a healthy event stays in flight
+    incarnation: str = ""  # of the reader: positions of another one mean nothing
 
 
 @dataclass(slots=True)
 class _Memory:
     reader: Key
     since: datetime
+    incarnation: str = ""
     history: History = field(default_factory=History)
     head: _Head | None = None  # of the topic, when the reader was last read
     read: datetime | None = None
@@ -153,9 +155,10 @@ class Sampler:
         memories = {}
         for one in watched:
             memory = self._memories.get(one.group)
-            memories[one.group] = (
-                memory if memory and memory.reader == one.reader else _Memory(one.reader, now)
-            )
+            same = memory and (memory.reader, memory.incarnation) == (one.reader, one.incarnation)
+            memories[one.group] = memory if memory and same else _Memory(one.reader, now, one.incarnation)
+            if memory and not same:
+                self.views.pop(one.group, None)
             self._patience[one.group] = one.patience
         for group in self._memories.keys() - memories.keys():
             self.views.pop(group, None)

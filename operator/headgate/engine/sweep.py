@@ -74,6 +74,7 @@ class Sweep:
         """A topic on its way out is looked at together with the groups that still live on it."""
         due = dict.fromkeys(refs)
         for ref in tuple(due):
+            due.update(dict.fromkeys(r for r in self._world.index.rivals(ref) if r in self._world.entries))
             entry = self._world.entries[ref]
             if entry.deleting_since is not None:
                 due.update(dict.fromkeys(self._world.users(ref)))

@@ -38,8 +38,8 @@ class Tap(Resource):
     width: int | None = setting(reset=1)
     start: str | None = setting(FieldClass.AT_CREATION)
 
-    def resumed_at(self, position: str) -> "Tap":
-        return replace(self, start=f"after {position}")
+    def resumed_at(self, position: str, identity: str) -> "Tap":
+        return replace(self, start=f"after {position or identity}")
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,8 @@ def test_settings_are_listed_in_the_order_of_their_declaration() -> None:
 
 def test_only_readers_resume() -> None:
     wanted: Resource = tank(color="red")
-    assert wanted.resumed_at("41") == wanted
-    assert tap().resumed_at("41") == tap(start="after 41")
+    assert wanted.resumed_at("41", "7") == wanted
+    assert tap().resumed_at("41", "7") == tap(start="after 41")
 
 
 def test_what_an_object_needs_is_no_part_of_what_it_is() -> None:

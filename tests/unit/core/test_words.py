@@ -5,6 +5,7 @@ from datetime import timedelta
 from types import MappingProxyType
 
 import pytest
+
 from headgate.core.words import shown
 
 

@@ -175,10 +175,16 @@ class Consumer(Resource):
 
     holds_data: ClassVar[bool] = False
 
-    def resumed_at(self, position: str) -> Self:
-        """The same consumer, made anew right behind the last settled sequence."""
+    def resumed_at(self, position: str, identity: str) -> Self:
+        """The same consumer, made anew right behind the last settled sequence.
+
+        Where none was seen, one that began with new events begins with those since it was made the first time: its
+        identity is that moment.
+        """
         if not position:
-            return self
+            if self.deliver_policy not in {"new", "last", "last_per_subject"}:
+                return self
+            return replace(self, deliver_policy="by_start_time", opt_start_seq=None, opt_start_time=identity)
         start = int(position) + 1
         return replace(self, deliver_policy="by_start_sequence", opt_start_seq=start, opt_start_time=None)
 

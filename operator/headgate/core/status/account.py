@@ -101,6 +101,7 @@ class GroupAccount(ManagedAccount):
     spec: ConsumerGroupSpec | None = None  # None: it cannot be read
     previous: ConsumerGroupStatus | None = None
     lag: LagView | None = None  # already coalesced; None: not looked at yet
+    topic_identity: str = ""  # of the data in which the checkpoint lies
     learned: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     scaling: ScalingAccount | None = None  # None: nothing was decided since the process began
     binding: BindingAccount | None = None  # None: nothing was written since the process began

@@ -27,7 +27,7 @@ def group_status(account: GroupAccount) -> ConsumerGroupStatus:
         account,
         account.previous,
         aspects=tuple(_aspects(account)),
-        checkpoint=_checkpoint(account.lag),
+        checkpoint=_checkpoint(account.lag, account.topic_identity),
         learned=account.learned or None,
         unseen=_unseen(spec),
     )
@@ -74,10 +74,14 @@ _UNCAPTURED = (
 )
 
 
-def _checkpoint(view: LagView | None) -> Checkpoint | None:
+def _checkpoint(view: LagView | None, topic_identity: str) -> Checkpoint | None:
     if view is None or not view.checkpoint:
         return None
-    return Checkpoint(position=view.checkpoint, repeats_at_most=view.repeats_at_most)
+    return Checkpoint(
+        position=view.checkpoint,
+        repeats_at_most=view.repeats_at_most,
+        topic_identity=topic_identity or None,
+    )
 
 
 def _lag(figures: LagStatus) -> Lag:
