@@ -1,7 +1,6 @@
 """Dead letters as values: their headers, envelopes for bodies that are gone, and what closes them. Knows no broker and no clock."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
@@ -160,19 +159,3 @@ class Selection:
         return (self.closed or entry.open) and all(
             not value or entry.header(name) == value for name, value in wanted
         )
-
-
-def select(entries: Iterable[Entry], selection: Selection, limit: int) -> tuple[Entry, ...]:
-    """The first entries that are meant, oldest first."""
-    chosen: list[Entry] = []
-    for entry in entries:
-        if len(chosen) == limit:
-            break
-        if selection(entry):
-            chosen.append(entry)
-    return tuple(chosen)
-
-
-def at_address(letter: Letter, address: str) -> Letter:
-    """The same dead letter under another address."""
-    return replace(letter, address=address)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -71,7 +71,8 @@ def render(routes: Routes) -> str:
 
 
 def _sparse(route: Route) -> dict[str, object]:
-    return {name: value for name, value in asdict(route).items() if value not in ("", False, None)}
+    defaults = {each.name: each.default for each in fields(route)}
+    return {name: value for name, value in asdict(route).items() if value != defaults[name]}
 
 
 def load(text: str) -> Routes:
