@@ -104,14 +104,14 @@ def names_a_stream(key: Key) -> bool:
 
 def connect(url: str, credentials: Credentials | None = None, **more: Any) -> Broker:
     """The adapter for a server, as the operator would make it."""
-    spec = EventBrokerSpec.model_validate({"nats": {"servers": [url], **more}, "limits": UNHURRIED})
+    spec = EventBrokerSpec.model_validate({"nats": {"servers": url.split(","), **more}, "limits": UNHURRIED})
     return driver_of(spec).connect(spec, credentials or Credentials())
 
 
 @asynccontextmanager
 async def nats_world(url: str) -> AsyncIterator[NatsWorld]:
     """The adapter and a plain client on the same server; everything is deleted afterwards."""
-    broker, client = connect(url), await library.connect(url)
+    broker, client = connect(url), await library.connect(url.split(","))
     world = NatsWorld(broker, client, (await broker.facts()).level)
     try:
         yield world

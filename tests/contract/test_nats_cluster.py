@@ -1,0 +1,101 @@
+"""What needs three servers: copies, moves, a leader that dies. On the newest version."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import nats as library
+import pytest_asyncio
+from tests.contract.jetstream import JetStreamContract
+from tests.contract.suite import World, applied, changed, created
+from tests.contract.world import NatsWorld, connect, nats_world
+from tests.servers import nats_cluster, until
+
+from headgate.api import EventBrokerSpec
+from headgate.brokers.base import BrokerError, Unreachable
+from headgate.brokers.nats.resources import Placement, Stream
+from headgate.brokers.nats.translate import infrastructure
+from headgate.local.nats import LocalNatsCluster
+from headgate.local.run import Run
+
+_words = JetStreamContract()
+
+
+@pytest_asyncio.fixture
+async def world(nats_trio: LocalNatsCluster) -> AsyncIterator[NatsWorld]:
+    """One account of three servers."""
+    async with nats_world(nats_trio.url) as world:
+        yield world
+
+
+async def test_three_servers_are_counted_and_three_copies_are_the_default(world: World) -> None:
+    """Safe without being asked."""
+    facts = await world.broker.facts()
+    assert facts.nodes == 3
+    (shared,) = infrastructure(facts, EventBrokerSpec.model_construct(defaults=None))
+    made = await applied(world, created(shared))
+    assert isinstance(made.resource, Stream)
+    assert made.resource.num_replicas == 3
+    assert (await world.broker.facts()).identity
+
+
+async def test_copies_grow_and_shrink(world: World) -> None:
+    """In place, the object stays the same."""
+    topic = _words.topic(world.fresh("grown"))
+    made = await applied(world, created(topic))
+    for copies in (3, 1):
+        grown = await applied(world, changed(made, replace(topic, num_replicas=copies)))
+        assert isinstance(grown.resource, Stream)
+        assert (grown.resource.num_replicas, grown.identity) == (copies, made.identity)
+
+
+async def test_a_move_together_with_more_copies_is_done_step_by_step(world: World) -> None:
+    """The server refuses both in one, and the second while the first goes on: the same change, repeated, gets there."""
+    topic = _words.topic(world.fresh("moved"))
+    made = await applied(world, created(topic))
+    wanted = replace(topic, num_replicas=3, placement=Placement(cluster="nats-trio"))
+
+    async def there() -> bool:
+        try:
+            moved = await applied(world, changed(made, wanted))
+        except Unreachable as error:
+            assert error.reason == "MoveInProgress"
+            return False
+        assert isinstance(moved.resource, Stream)
+        return (moved.resource.num_replicas, moved.resource.placement) == (3, wanted.placement)
+
+    await until("moved and copied", there)
+
+
+async def test_what_is_created_is_found_at_once_by_any_server(world: World) -> None:
+    """Absence is only believed when a second question confirms it."""
+    topics = [replace(_words.topic(world.fresh("found")), num_replicas=3) for _ in range(10)]
+    for topic in topics:
+        await applied(world, created(topic))
+    found = await world.broker.observe([topic.key for topic in topics])
+    assert found.keys() == {topic.key for topic in topics}
+
+
+async def test_positions_survive_the_death_of_a_server(servers: Run) -> None:
+    """Whichever of three is killed: the same objects and the same figures on the same handle."""
+    async with nats_cluster(servers, "mortals") as cluster:
+        broker, client = connect(cluster.url), await library.connect(list(cluster.urls))
+        world = NatsWorld(broker, client, level=5)
+        topic = await applied(world, created(replace(_words.topic("kept"), num_replicas=3)))
+        reader = await applied(world, created(_words.reader("kept", "billing")))
+        for _ in range(3):
+            await world.publish("kept.a.b")
+        await world.hand_out(reader.resource.key, 2)
+        await cluster.nodes[0].kill()
+
+        async def same() -> bool:
+            try:
+                progress = (await broker.progress([reader.resource.key]))[reader.resource.key]
+                found = await broker.observe([topic.resource.key])
+            except BrokerError:
+                return False
+            assert found[topic.resource.key].identity == topic.identity
+            return (progress.pending, progress.in_flight) == (1, 2)
+
+        await until("two of three answer", same)
+        await client.close()
+        await broker.aclose()
