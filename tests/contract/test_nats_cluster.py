@@ -57,8 +57,7 @@ async def test_a_move_together_with_more_copies_is_done_step_by_step(world: Worl
     async def there() -> bool:
         try:
             moved = await applied(world, changed(made, wanted))
-        except Unreachable as error:
-            assert error.reason == "MoveInProgress"
+        except Unreachable:
             return False
         assert isinstance(moved.resource, Stream)
         return (moved.resource.num_replicas, moved.resource.placement) == (3, wanted.placement)
