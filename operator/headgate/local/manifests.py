@@ -111,8 +111,9 @@ def _env(install: Install) -> list[Json]:
         values["HEADGATE_NAMESPACES"] = ",".join(install.namespaces)
     if install.installation:
         values["HEADGATE_INSTALLATION"] = install.installation
-    here = {"name": "HEADGATE_HOST", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
-    return [here, *({"name": name, "value": value} for name, value in {**values, **install.env}.items())]
+    own = {"HEADGATE_HOST": "status.podIP", "POD_NAME": "metadata.name", "POD_UID": "metadata.uid"}
+    fields = ({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in own.items())
+    return [*fields, *({"name": name, "value": value} for name, value in {**values, **install.env}.items())]
 
 
 def _object(version: str, kind: str, name: str, namespace: str = "") -> Json:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -11,7 +11,7 @@ from headgate.core.progress import PartitionProgress, Progress
 from headgate.core.scale import decide
 from headgate.core.scaling import Load, Observation, Rule, State
 
-START = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
+START = datetime(2026, 11, 21, 12, tzinfo=UTC)
 TICK = 5
 
 
