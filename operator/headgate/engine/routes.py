@@ -5,7 +5,7 @@ from typing import Final
 
 from headgate.api import API_VERSION
 from headgate.core.estate import Ref
-from headgate.core.moves import DATA_KEY, LABEL, Route, Routes, config_map_name, render
+from headgate.core.moves import DATA_KEY, LABEL, Route, config_map_name, render, routes_of
 from headgate.engine.shared import Shared
 from headgate.kube.errors import Conflict, NotFound
 from headgate.kube.values import ConfigMap, Owner
@@ -26,7 +26,7 @@ class RoutesWriter:
         entry = self._shared.world.entries.get(self._broker)
         if entry is None or entry.deleting_since is not None or (self._known is None and not routes):
             return
-        text = render(Routes(f"{self._broker.namespace}/{self._broker.name}", tuple(routes)))
+        text = render(routes_of(f"{self._broker.namespace}/{self._broker.name}", routes))
         if self._known is not None and self._known.data.get(DATA_KEY) == text:
             return
         try:
