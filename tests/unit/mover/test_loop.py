@@ -1,0 +1,117 @@
+"""A mover's turns against a broker in memory; real servers are in tests/contract."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from tests.unit.mover.fakes import BORN, NOON, ROUTE, FakeMessages, notice
+
+from headgate.brokers.base import Refused, Unreachable
+from headgate.brokers.messages import Absent, Kept
+from headgate.core.moves import Cause, Incarnation
+from headgate.local.waiting import until
+from headgate.mover.loop import Mover, Table
+from headgate.mover.meter import Meter
+from headgate.telemetry.metrics import Metrics
+
+TABLE: Table = {("orders", "billing"): ROUTE}
+
+
+class Bench:
+    """A mover and what it has to do with."""
+
+    def __init__(self, messages: FakeMessages, table: Table = TABLE) -> None:
+        self.messages, self.metrics = messages, Metrics()
+        self.mover = Mover(messages, lambda: table, Meter(self.metrics, "platform", "main"), lambda: NOON)
+
+    def counted(self, metric: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(metric, labels) or 0.0
+
+
+async def test_a_turn_settles_what_stands_and_says_how_large_it_was() -> None:
+    bench = Bench(FakeMessages())
+    assert await bench.mover.turn([notice(1), notice(2)]) == (2, 8)
+    assert (sorted(bench.messages.kept), bench.messages.settled) == (["dead.1.1", "dead.1.2"], [1, 2])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Kept.FULL, Kept.MISSING, Kept.UNKNOWN, Kept.REFUSED],
+    ids=lambda answer: f"a write that ends {answer}",
+)
+async def test_what_does_not_stand_is_put_off_and_the_rest_is_settled(answer: Kept) -> None:
+    bench = Bench(FakeMessages(answers=[answer, Kept.STORED]))
+    await bench.mover.turn([notice(1), notice(2)])
+    assert (bench.messages.postponed, bench.messages.settled) == ([1], [2])
+    assert bench.counted("headgate_mover_failures_total", reason=answer.value) == 1
+
+
+async def test_a_body_that_is_too_large_is_replaced_by_an_envelope() -> None:
+    bench = Bench(FakeMessages(answers=[Kept.TOO_LARGE]))
+    await bench.mover.turn([notice(1)])
+    assert bench.messages.kept["dead.1.1"].body == b""
+    assert bench.counted("headgate_mover_captured_total", reason="Rejected", body="too-large") == 1
+
+
+async def test_an_event_of_which_nothing_is_known_is_asked_for_again() -> None:
+    bench = Bench(FakeMessages(events={1: Absent.UNKNOWN, 2: Absent.GONE}))
+    await bench.mover.turn([notice(1), notice(2)])
+    assert (bench.messages.postponed, bench.messages.settled) == ([1], [2])
+    assert bench.messages.kept["dead.1.2"].body == b""
+
+
+async def test_an_event_of_an_earlier_source_is_never_read_from_its_successor() -> None:
+    bench = Bench(FakeMessages(sources={"orders": Incarnation("b", NOON + timedelta(hours=1))}))
+    await bench.mover.turn([notice(1)])
+    assert bench.messages.kept["dead.1.1"].body == b""
+
+
+async def test_a_reader_is_asked_for_its_mark_once() -> None:
+    bench = Bench(FakeMessages(marked={("orders", "mail")}))
+    await bench.mover.turn([notice(1, reader="mail"), notice(2, reader="mail"), notice(3, reader="theirs")])
+    assert (bench.messages.postponed, bench.messages.settled) == ([1, 2], [3])
+
+
+async def test_a_mover_goes_on_after_a_broker_that_was_away() -> None:
+    away = Unreachable("ConnectFailed", "no connection")
+    bench = Bench(FakeMessages(waiting=[notice(1)], troubles=[away], missed=3))
+    running = asyncio.create_task(bench.mover.run())
+
+    async def moved() -> bool:
+        return bench.messages.settled == [1]
+
+    await until("the event is moved", moved)
+    bench.mover.stop()
+    await running
+    assert bench.counted("headgate_mover_failures_total", reason="ConnectFailed") == 1
+    assert bench.counted("headgate_mover_missed_total") == 3
+
+
+async def test_a_turn_that_fails_in_the_middle_has_its_notices_come_again() -> None:
+    class Broken(FakeMessages):
+        async def keep(self, letters: object) -> list[Kept]:
+            raise Unreachable("Disconnected", f"lost {letters}")
+
+    bench = Bench(Broken(waiting=[notice(1)]))
+    running = asyncio.create_task(bench.mover.run())
+
+    async def put_off() -> bool:
+        return bench.messages.postponed == [1]
+
+    await until("the notice is put off", put_off)
+    bench.mover.stop()
+    await running
+    assert bench.messages.settled == []
+
+
+async def test_a_refusal_ends_the_mover() -> None:
+    bench = Bench(FakeMessages(troubles=[Refused("AuthenticationFailed", "no")]))
+    with pytest.raises(ExceptionGroup) as caught:
+        await bench.mover.run()
+    assert caught.group_contains(Refused)
+
+
+async def test_missed_notices_are_counted_and_settled() -> None:
+    bench = Bench(FakeMessages(sources={"orders": BORN}))
+    await bench.mover.turn([notice(1, cause=Cause.MISSED)])
+    assert bench.counted("headgate_mover_dropped_total", reason="AdvisoriesLost") == 1
