@@ -92,7 +92,7 @@ class Post:
         self._mover = Mover(messages, lambda: self.table, self.meter, self.clock)
         try:
             await self._mover.run()
-        except* Exception as group:  # whatever it was, it is said, and tried again after a while
+        except* Exception as group:  # noqa: BLE001  (whatever it was, it is said, and tried again after a while)
             for leaf in _leaves(group):
                 self._complain(leaf)
         finally:
