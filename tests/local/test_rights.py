@@ -98,7 +98,7 @@ MAY = {
     "the operator changes nothing else of a workload": Ask(
         OPERATOR, "patch", "deployments.apps", allowed=False
     ),
-    "the mover reads its routes": Ask(MOVER, "watch", "configmaps", allowed=True),
+    "the mover reads its routes": Ask(MOVER, "get", "configmaps", allowed=True),
     "the mover writes nothing": Ask(MOVER, "patch", "configmaps", allowed=False),
 }
 

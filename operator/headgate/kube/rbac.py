@@ -87,10 +87,8 @@ def _surroundings() -> tuple[Rule, ...]:
 
 def _mover() -> tuple[Rule, ...]:
     return (
-        Rule("mover", GROUP, "eventbrokers", ("get", "list", "watch"), "which brokers there are"),
-        Rule(
-            "mover", "", "configmaps", ("get", "list", "watch"), "what feeds what, as the operator wrote it"
-        ),
+        Rule("mover", GROUP, "eventbrokers", ("get", "list"), "which brokers there are"),
+        Rule("mover", "", "configmaps", ("get",), "what feeds what, as the operator wrote it"),
         Rule("mover", "", "secrets", ("get",), "credentials of a broker, by the name an EventBroker gives"),
     )
 
