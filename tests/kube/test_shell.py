@@ -59,6 +59,9 @@ class Engine:
         self.ready = True
         await self._stop.wait()
 
+    def measure(self) -> None:
+        """Nothing to measure."""
+
     async def stop(self) -> None:
         self._stop.set()
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from headgate.api import EventBrokerSpec
 from headgate.api.common import SecretRef
@@ -13,6 +13,8 @@ from headgate.brokers.registry import driver_of
 from headgate.core.estate import Declared
 from headgate.kube.errors import Forbidden, KubeError, NotFound
 from headgate.kube.values import Secret
+
+DISCONNECTED: Final = "Disconnected"  # a connection broke; the next try tells why
 
 
 class Secrets(Protocol):
@@ -35,9 +37,14 @@ class Link:
     """One EventBroker's connection. Made again when its declaration or the content of its Secrets changes."""
 
     def __init__(
-        self, secrets: Secrets, clock: Callable[[], datetime], keep_secret: Callable[[bytes], None]
+        self,
+        secrets: Secrets,
+        clock: Callable[[], datetime],
+        keep_secret: Callable[[bytes], None],
+        meter: Callable[[Broker], Broker] = lambda broker: broker,
     ) -> None:
         self._keep_secret = keep_secret
+        self._meter = meter
         self._secrets = secrets
         self._clock = clock
         self._spec: EventBrokerSpec | None = None
@@ -69,9 +76,16 @@ class Link:
         return self.facts
 
     def down(self, error: BrokerError) -> None:
-        """Remember that the broker is away; the first time counts."""
-        since = self._clock() if self.trouble is None else self.trouble.since
-        self.trouble = Trouble(error, since)
+        """Remember that the broker is away; the first time counts, and the first error that says why."""
+        before = self.trouble
+        since = self._clock() if before is None else before.since
+        told = (
+            before is not None
+            and before.error.reason != DISCONNECTED
+            and isinstance(before.error, Unreachable)
+        )
+        if not told or isinstance(error, Refused):
+            self.trouble = Trouble(error, since)
 
     async def aclose(self) -> None:
         """Let go of the connection."""
@@ -88,7 +102,7 @@ class Link:
         await self.aclose()
         self.driver = driver_of(declared.spec)
         self._spec, self._credentials = declared.spec, credentials
-        self.broker = self.driver.connect(declared.spec, credentials)
+        self.broker = self._meter(self.driver.connect(declared.spec, credentials))
 
     async def _read_or_keep(self, declared: Declared[EventBrokerSpec]) -> Credentials:
         """The Secrets' content; while an EventBroker is going, the last one, as its Secret often goes first."""

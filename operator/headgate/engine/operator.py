@@ -17,6 +17,7 @@ from headgate.core.resource import Key
 from headgate.core.tenancy import template_of
 from headgate.core.workload import Member
 from headgate.engine.autoscale import Autoscaler
+from headgate.engine.gauges import Gauges
 from headgate.engine.letters import Letters
 from headgate.engine.readers import Placed
 from headgate.engine.reconcile import Worker
@@ -64,9 +65,11 @@ class Operator:
             jitter=_jitter,
             keep_secret=lambda secret: scrubber.learn((secret,)),
             let_go=self._let_go,
+            grace=settings.grace,
         )
         self._settings = settings
         self._branches: dict[Ref, Branch] = {}
+        self._gauges = Gauges(metrics)
         self._unplaced = Unplaced(self.shared, self._placed)
         self._autoscaler = Autoscaler(
             kube, self._members, self._lag, clock=_wall, on_change=self._one_dirty, on_scaled=self._on_scaled
@@ -95,6 +98,20 @@ class Operator:
 
     def listed(self) -> None:
         """Everything that exists was told once."""
+
+    def measure(self) -> None:
+        """Set the gauges, since somebody asks for metrics."""
+        branches = self._branches
+        self._gauges.resources(self.world.entries.values())
+        self._gauges.brokers({ref: branch.worker.link.up for ref, branch in branches.items()})
+        lags = {
+            ref: (lag, branch.sampler.views.get(ref))
+            for branch in branches.values()
+            for ref, lag in branch.sampler.lags()
+        }
+        self._gauges.groups(lags, self._autoscaler.views)
+        letters = {ref: found for branch in branches.values() for ref, found in branch.letters.found.items()}
+        self._gauges.queues(letters, _wall())
 
     # --- life
 
@@ -156,10 +173,19 @@ class Operator:
         if not self._running:
             return
         for ref in refs:
-            if ref.kind == BROKER and ref in self.world.estate.brokers:
-                self._branch(ref)
+            if ref.kind == BROKER:
+                self._grow(ref)
             self._queue_of(ref).add((ref,))
         self.shared.metrics.queue_depth.set(sum(len(b.worker.queue) for b in self._branches.values()))
+
+    def _grow(self, ref: Ref) -> None:
+        """An EventBroker that is there has its loops; one that is not there has none."""
+        if ref in self.world.estate.brokers:
+            self._branch(ref)
+        elif (gone := self._branches.pop(ref, None)) is not None:
+            for task in gone.tasks:
+                task.cancel()
+            self.shared.metrics.forget_broker(ref.namespace, ref.name)
 
     def _one_dirty(self, ref: Ref) -> None:
         self._dirty((ref,))

@@ -32,6 +32,10 @@ class Engine(Inbox, Protocol):
         """Whether everything was looked at once."""
         ...
 
+    def measure(self) -> None:
+        """Set the gauges of what it knows."""
+        ...
+
     async def run(self) -> None:
         """Act until `stop`."""
         ...
@@ -168,6 +172,7 @@ class Process:
         return "the process is stopping" if self._stop.is_set() else ""
 
     def _measure(self) -> None:
+        self.engine.measure()
         for stream, age in self._pulse.ages().items():
             self.metrics.watch_silence_seconds.labels(stream.rpartition("/")[2]).set(age)
 
