@@ -198,9 +198,6 @@ def _findings(topic: Topic, stream: Stream, facts: BrokerFacts) -> Iterator[Find
     if spec.partitions is not None:
         text = "JetStream has no partitions; leave it out, or declare keyBuckets"
         yield common.refused("UnsupportedByBroker", "spec.partitions", text)
-    if spec.retention.max_age and _window(spec) > spec.retention.max_age:
-        text = "JetStream forgets ids with their events; choose at most retention.maxAge"
-        yield common.refused("WindowExceedsRetention", "spec.deduplication.window", text)
 
 
 def _notes(topic: Topic) -> Iterator[Note]:
