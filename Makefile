@@ -1,4 +1,6 @@
 # Every target is one line of `make help`. CI calls the same names.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,7 +31,7 @@ lint: setup ## Style and formatting
 	@echo "==> lint"; $(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
 
 fmt: setup ## Format the code
-	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --fix --quiet . || true; $(BIN)/ruff format --quiet .
 
 types: setup ## mypy --strict, no exemptions
 	@echo "==> types"; $(BIN)/mypy operator/headgate tests bench examples
