@@ -14,6 +14,14 @@ class PartitionProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """Where a lost reader restarts, in the data of which topic."""
+
+    checkpoint: str
+    topic: str  # its identity
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """One group as the broker sees it at one moment."""
 

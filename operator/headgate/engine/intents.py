@@ -1,6 +1,6 @@
 """From resolved and compiled objects to claims and farewells: what each custom resource wants right now. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from headgate.core.compiled import Compiled
 from headgate.core.estate import Declared, Estate, Ref
 from headgate.core.index import GROUP, QUEUE, TOPIC, external_name, target
 from headgate.core.outcomes import Finding, Outcome
+from headgate.core.progress import Position
 from headgate.core.resource import Key, Resource
 from headgate.core.tenancy import may_adopt, may_delete, template_of
 from headgate.core.topology import Topology
@@ -53,6 +54,7 @@ class Situation:
     lost_topics: frozenset[Ref] = frozenset()  # nothing is made inside an object whose data is lost
     frozen: bool = False  # the whole estate vanished: nothing is changed, only looked at
     acknowledged: frozenset[Key] = frozenset()  # objects whose loss was acknowledged all at once
+    position: Callable[[Ref], Position | None] = lambda _: None  # of a group, newer than its status knows
 
 
 def intent_of(declared: Declared[Any], situation: Situation) -> Intent:
@@ -110,9 +112,14 @@ def _mode(spec: Any, *, frozen: bool) -> Mode:  # noqa: ANN401  (any kind of spe
 
 
 def _record(declared: Declared[Any], situation: Situation) -> Record:
-    """What is remembered, without a position in data that is not there any more."""
+    """What is remembered, with the newest position, and without one in data that is not there any more."""
     record, group = declared.record, situation.topology.groups.get(declared.ref)
-    if group is None or record.checkpoint_in in ("", group.topic.declared.record.identity):
+    if group is None:
+        return record
+    data, seen = group.topic.declared.record.identity, situation.position(declared.ref)
+    if seen is not None and seen.checkpoint and seen.topic == data:
+        return replace(record, checkpoint=seen.checkpoint, checkpoint_in=data)
+    if record.checkpoint_in in ("", data):
         return record
     return replace(record, checkpoint="", checkpoint_in="")
 

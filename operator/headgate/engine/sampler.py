@@ -16,7 +16,7 @@ from headgate.brokers.base import BrokerError
 from headgate.core.estate import Ref
 from headgate.core.lag import LOST, STALE, History, Lag, Sight, figures, seen, unmoved
 from headgate.core.lagview import LagView, publish
-from headgate.core.progress import Progress
+from headgate.core.progress import Position, Progress
 from headgate.core.resource import Key, Observed
 
 PERIOD: Final = timedelta(seconds=4.5)  # a look takes time too, and lag is to be seen within five seconds
@@ -141,6 +141,13 @@ class Sampler:
     def lags(self) -> Iterator[tuple[Ref, Lag]]:
         """The figures of all groups as of now, exact, for metrics."""
         return ((group, self.lag(group)) for group in tuple(self._memories))
+
+    def position(self, group: Ref) -> Position | None:
+        """The newest position of a group that was seen settled; status has one that may be older."""
+        memory = self._memories.get(group)
+        if memory is None or memory.head is None or memory.history.last is None:
+            return None
+        return Position(memory.history.last.checkpoint, memory.head[0])
 
     def touch(self, group: Ref) -> None:
         """Have a group read at the next look whatever its topic does: its reader was made or moved."""

@@ -1,6 +1,6 @@
 """Gathers for one broker: what due objects want, and what is in the broker, in one reading. Writes nothing."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -8,6 +8,7 @@ from headgate.brokers.base import Broker, BrokerFacts, Driver, Unreachable
 from headgate.core.claims import Claim, Farewell
 from headgate.core.estate import Ref
 from headgate.core.index import BROKER, GROUP, QUEUE, TOPIC
+from headgate.core.progress import Position
 from headgate.core.resolve import resolve
 from headgate.core.resource import Key, Observed
 from headgate.core.topology import Topology
@@ -31,12 +32,19 @@ class Item:
 class Sweep:
     """What one worker knows between its passes beyond the world: which data is lost, whether all of it is."""
 
-    def __init__(self, broker: Ref, world: World, link: Link) -> None:
+    def __init__(
+        self,
+        broker: Ref,
+        world: World,
+        link: Link,
+        position: Callable[[Ref], Position | None] = lambda _: None,
+    ) -> None:
         self.vanished: Vanished | None = None
         self.lost_topics: set[Ref] = set()
         self._ref = broker
         self._world = world
         self._link = link
+        self._position = position
 
     async def prepare(self, refs: Collection[Ref], *, full: bool) -> dict[Ref, Item]:
         """Read the broker once for everything that is due, those first that have most to gain."""
@@ -44,7 +52,14 @@ class Sweep:
         due = self._with_readers(ref for ref in refs if ref in self._world.entries)
         topology = resolve(self._world.estate, self._ref, due, self._world.index)
         compiled = driver.compile(topology, facts, self._world.estate.installation)
-        situation = Situation(self._world.estate, topology, driver, compiled, frozenset(self.lost_topics))
+        situation = Situation(
+            self._world.estate,
+            topology,
+            driver,
+            compiled,
+            frozenset(self.lost_topics),
+            position=self._position,
+        )
         intents = self._intents(due, situation)
         observed = await broker.observe({key for intent in intents for key in intent.keys})
         if full:
