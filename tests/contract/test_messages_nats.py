@@ -19,9 +19,12 @@ from headgate.local.run import Run
 SOON = timedelta(seconds=2)
 
 
-@pytest_asyncio.fixture(scope="module")
-async def url(servers: Run) -> AsyncIterator[str]:
-    async with nats_server(servers, "nats-messages") as server:
+@pytest_asyncio.fixture(
+    scope="module", params=("2.10.25", "2.12.8", ""), ids=lambda version: version or "newest"
+)
+async def url(servers: Run, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    version = str(request.param)
+    async with nats_server(servers, f"nats-messages-{version}", version=version) as server:
         yield server.url
 
 
