@@ -265,3 +265,19 @@ def test_a_client_certificate_leaves_no_file_behind() -> None:
     connect("tls://127.0.0.1:1", Credentials(client={"tls.crt": pair.certificate, "tls.key": pair.key}))
     left = {path for path in set(Path(tempfile.gettempdir()).glob(ours)) - before if path.is_file()}
     assert not left
+
+
+async def test_a_domain_is_where_questions_are_asked(servers: Run, tmp_path: Path) -> None:
+    """The right one answers; a wrong one is away, as it may come back."""
+    config = f'jetstream {{ domain: hub, store_dir: "{tmp_path}" }}'
+    async with nats_server(servers, "hub", config=config) as server:
+        right = connect(server.url, jetStreamDomain="hub")
+        stream = Stream(stream_key("orders"), subjects=("orders.>",))
+        made = await right.apply(Change(Action.CREATE, stream.key, Owner("i", "k", "n", "o"), after=stream))
+        assert (await right.observe([stream.key]))[stream.key] == made
+        await right.aclose()
+        wrong = connect(server.url, jetStreamDomain="rim")
+        with pytest.raises(Unreachable) as away:
+            await wrong.facts()
+        assert away.value.reason == "NoResponders"
+        await wrong.aclose()
