@@ -10,7 +10,7 @@ STAMP := $(VENV)/.installed
 .PHONY: help setup demo test lint fmt types imports unit contract kube faults e2e gen verify lock bench clean
 
 help: ## Show what can be made
-	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with every dependency at its locked version
 

@@ -52,6 +52,9 @@ class Settings(BaseModel):
         timedelta(seconds=150),
         description="how long a watch may bring nothing before /livez fails; bookmarks come each minute",
     )
+    grace: Seconds = Field(
+        timedelta(minutes=2), description="how long Ready keeps its last value while a broker is away"
+    )
     deadline: Seconds = Field(
         timedelta(seconds=10), description="how long one request to Kubernetes may take"
     )

@@ -235,6 +235,7 @@ class Operator:
             letters=lambda ref: letters().found.get(ref),
             capturing=lambda ref: letters().capturing(ref),
             touched=lambda ref: self._branches[broker].sampler.touch(ref),
+            position=lambda ref: self._branches[broker].sampler.position(ref),
         )
 
     def _queues(self, broker: Ref, worker: Worker) -> Mapping[Ref, Key]:

@@ -99,7 +99,8 @@ class Portion:
             self._reports.forget(entry.ref)
             return
         made = any(change.owner == intent.owner and change.action is Action.CREATE for change in effects.done)
-        found = Findings(item, own, refused, self._sweep.vanished, made)
+        seen = {key: one for key, one in effects.observed.items() if one is not None}
+        found = Findings(item, own, refused, self._sweep.vanished, made, seen)
         written = await self._write(entry.ref, lambda: self._reports.write(entry, found, reread=reread))
         if written and intent.owner not in effects.unknown:
             self._queue.settled(intent.ref)

@@ -15,7 +15,8 @@ from headgate.core.changes import Action, Change
 from headgate.core.estate import Ref
 from headgate.engine.bindings import Bindings
 from headgate.engine.intents import ACKNOWLEDGE, owner_of
-from headgate.engine.link import Link
+from headgate.engine.link import DISCONNECTED, Link
+from headgate.engine.metered import Metered
 from headgate.engine.portion import Portion
 from headgate.engine.queue import DirtyQueue
 from headgate.engine.readers import Readers
@@ -23,6 +24,7 @@ from headgate.engine.reports import Reports, Sights
 from headgate.engine.routes import RoutesWriter
 from headgate.engine.shared import Shared
 from headgate.engine.sweep import Item, Sweep
+from headgate.kube.errors import KubeError
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,6 @@ PORTION: Final = 64  # objects between two looks at what has arrived meanwhile
 PROBE_FIRST: Final = 0.2  # seconds between two tries to reach a broker that is away
 PROBE_LONGEST: Final = 1.2
 REFUSED_AGAIN: Final = 5.0  # seconds until credentials are read again that the broker did not accept
-GRACE: Final = 120.0  # seconds for which Ready keeps its last value while a broker is away
 RESYNC: Final = 120.0  # seconds between two full passes, where the EventBroker does not say
 
 
@@ -40,17 +41,24 @@ class Worker:
     def __init__(self, broker: Ref, shared: Shared, watch: Callable[["Worker"], Sights]) -> None:
         self.ref = broker
         self.queue: DirtyQueue[Ref] = DirtyQueue(shared.monotonic, shared.jitter)
-        self.link = Link(shared.kube, shared.wall, shared.keep_secret)
+        self.link = Link(
+            shared.kube,
+            shared.wall,
+            shared.keep_secret,
+            lambda real: Metered(real, broker, shared.metrics, shared.monotonic),
+        )
         self.readers = Readers(shared.world)
         self.looked = False  # whether everything was looked at once
         self._shared = shared
         self._world = shared.world
-        self._sweep = Sweep(broker, shared.world, self.link)
-        reports = Reports(shared, self.link, self.readers, Bindings(shared), watch(self))
+        sights = watch(self)
+        self._sweep = Sweep(broker, shared.world, self.link, sights.position)
+        reports = Reports(shared, self.link, self.readers, Bindings(shared), sights)
         self._portion = Portion(shared, self._sweep, self.link, self.queue, reports)
         self._routes = RoutesWriter(broker, shared)
         self._next_full = 0.0
         self._tries = 0
+        self._again = False  # the EventBroker itself changed in the middle of a pass
         self._judged_at = 0.0  # when everything learns that the broker stays away; 0: it does not
 
     async def run(self) -> None:
@@ -72,12 +80,18 @@ class Worker:
             await self._look(refs)
         except BrokerError as error:
             await self._away(refs, error)
+        except Exception:
+            log.exception("%s: a pass failed; its objects are looked at again", self.ref)
+            for ref in refs:
+                self.queue.retry(ref)
         self.looked = True
 
     def _due(self) -> tuple[Ref, ...]:
         now = self._shared.monotonic()
-        if now >= self._next_full or (self._judged_at and now >= self._judged_at):
+        judged = bool(self._judged_at) and now >= self._judged_at
+        if judged:
             self._judged_at = 0.0
+        if judged or (self.link.up and now >= self._next_full):
             self.queue.add(self._world.of_broker(self.ref))
         return self.queue.take()
 
@@ -95,9 +109,17 @@ class Worker:
             log.info("%s: connected", self.ref)
             self._tries, self._judged_at = 0, 0.0
         await self._go_through(await self._sweep.prepare(refs, full=full), full=full)
-        await self._routes.write(self.readers.routes())
-        if full:
-            self._next_full = self._shared.monotonic() + self._interval()
+        await self._write_routes()
+        if full and self.ref in self._world.estate.brokers:
+            self._next_full = 0.0 if self._again else self._shared.monotonic() + self._interval()
+            self._again = False
+
+    async def _write_routes(self) -> None:
+        try:
+            await self._routes.write(self.readers.routes())
+        except KubeError as error:
+            log.warning("%s: the routes of the mover cannot be written: %s", self.ref, error)
+            self.queue.retry(self.ref)
 
     async def _lay_ground(self) -> None:
         """Make what Headgate itself needs in the broker, before any object can need it."""
@@ -134,6 +156,8 @@ class Worker:
         self._portion.begin()
         while pending:
             arrived = self.queue.take()
+            if self.ref in arrived:
+                self._again = True
             if arrived:
                 fresh = await self._sweep.prepare(arrived, full=False)
                 pending = {**fresh, **{ref: item for ref, item in pending.items() if ref not in fresh}}
@@ -144,7 +168,7 @@ class Worker:
         """Report what waits for the broker, and say when to try again."""
         if self.link.up or self._tries == 0:
             log.warning("%s: %s: %s", self.ref, error.reason, error)
-            self._judged_at = self._shared.monotonic() + GRACE
+            self._judged_at = self._shared.monotonic() + self._shared.grace.total_seconds()
         self.link.down(error)
         await self._portion.hold(refs)
         wait = min(PROBE_LONGEST, PROBE_FIRST * float(2 ** min(self._tries, 8))) * self._shared.jitter()
@@ -165,7 +189,7 @@ class Worker:
         try:
             await asyncio.wait({due, lost}, return_when=asyncio.FIRST_COMPLETED)
             if lost.done():
-                self.link.down(Unreachable("Disconnected", "the connection to the broker broke"))
+                self.link.down(Unreachable(DISCONNECTED, "the connection to the broker broke"))
                 self._next_full = self._shared.monotonic()
         finally:
             due.cancel()

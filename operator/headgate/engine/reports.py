@@ -1,7 +1,7 @@
 """From everything known about an object after a pass to its written status. Decides nothing: that is core's."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -23,7 +23,8 @@ from headgate.core.estate import Declared, Ref
 from headgate.core.index import BROKER, GROUP, QUEUE, external_name
 from headgate.core.lagview import LagView
 from headgate.core.outcomes import Finding, Outcome
-from headgate.core.progress import DeadLetters
+from headgate.core.progress import DeadLetters, Position
+from headgate.core.resource import Key, Observed
 from headgate.core.status.account import (
     BindingAccount,
     BrokerAccount,
@@ -61,6 +62,11 @@ class Findings:
     refused: tuple[Finding, ...]
     vanished: Vanished | None
     made: bool = False  # something was made anew in this pass
+    seen: Mapping[Key, Observed] = field(default_factory=dict)  # what the broker made of changes of this pass
+
+    def latest(self, key: Key) -> Observed | None:
+        """An object as last seen: nothing is left for the next pass to tell that is known in this one."""
+        return self.seen.get(key) or self.item.observed.get(key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +78,7 @@ class Sights:
     letters: Callable[[Ref], tuple[DeadLetters, ...] | None]
     capturing: Callable[[Ref], tuple[Aspect, ...]]
     touched: Callable[[Ref], None]  # the position of a group was made or moved: look at it soon
+    position: Callable[[Ref], Position | None]  # the newest one of a group
 
 
 class Reports:
@@ -175,7 +182,7 @@ class Reports:
         return self._topic(entry, found, common)
 
     def _topic(self, entry: Entry, found: Findings | None, common: Mapping[str, Any]) -> ApiModel:
-        seen = [found.item.observed.get(s.key) for s in found.standings] if found is not None else []
+        seen = [found.latest(standing.key) for standing in found.standings] if found is not None else []
         stats = next((one.stats for one in seen if one is not None), None)
         return topic_status(
             TopicAccount(
@@ -249,7 +256,9 @@ class Reports:
 
     def _outage(self) -> Outage | None:
         trouble = self._link.trouble
-        return None if trouble is None else Outage(trouble.since, trouble.error.reason, str(trouble.error))
+        if trouble is None:
+            return None
+        return Outage(trouble.since, trouble.error.reason, str(trouble.error), self._shared.grace)
 
     def _external_name(self, declared: Declared[Any]) -> str:
         broker_ref = self._shared.world.broker_of(declared.ref)

@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from headgate.core.estate import Ref
+from headgate.core.status.account import GRACE
 from headgate.engine.world import World
 from headgate.engine.writer import Writer
 from headgate.kube.client import KubeClient
@@ -26,6 +27,7 @@ class Shared:
     monotonic: Callable[[], float]
     jitter: Callable[[], float]  # a factor of at most 1: waits are only ever shortened
     keep_secret: Callable[[bytes], None]  # have this text never appear in a log
+    grace: timedelta = GRACE  # for which Ready keeps its last value while a broker is away
     reporter: str = "headgate"  # which process this is, for Events
     let_go: Callable[[Ref], Awaitable[str]] | None = (
         None  # leave the workload of a group that goes; what stayed

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import Final
 
 from headgate.api import (
     ConsumerGroupSpec,
@@ -25,6 +26,8 @@ from headgate.core.progress import DeadLetters
 from headgate.core.resource import Stats
 from headgate.core.vanished import Vanished
 
+GRACE: Final = timedelta(minutes=2)  # for which Ready keeps its last value while the broker is away
+
 
 @dataclass(frozen=True, slots=True)
 class Outage:
@@ -33,6 +36,7 @@ class Outage:
     since: datetime
     reason: str
     message: str
+    grace: timedelta = GRACE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,6 @@ from headgate.core.conditions import Aspect, find, yes
 from headgate.core.outcomes import Finding, Outcome
 from headgate.core.status.account import ManagedAccount, Outage
 
-GRACE: Final = timedelta(minutes=2)  # for which Ready keeps its last value while the broker is away
-
 
 class Course(StrEnum):
     """How things go on from here."""
@@ -88,7 +86,7 @@ def away(
     if outage is None:
         return None
     message = f"the broker is away: {outage.message}"
-    if passed > GRACE:
+    if passed > outage.grace:
         return Verdict("Unreachable", message, Course.UNDER_WAY)
     ready = find(before, "Ready")
     if ready is not None and ready.observed_generation == generation:
