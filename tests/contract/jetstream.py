@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from tests.contract.suite import BrokerContract, Row, World, applied, changed, created, read
+from tests.contract.suite import BrokerContract
+from tests.contract.terms import Row, World, applied, changed, created, read
 
 from headgate.api import EventBrokerSpec
 from headgate.brokers.base import Refused

@@ -6,7 +6,7 @@ from dataclasses import replace
 import nats as library
 import pytest_asyncio
 from tests.contract.jetstream import JetStreamContract
-from tests.contract.suite import World, applied, changed, created
+from tests.contract.terms import World, applied, changed, created
 from tests.contract.world import NatsWorld, connect, nats_world
 from tests.servers import nats_cluster, until
 

@@ -1,0 +1,82 @@
+"""The terms in which the contract is written: settings to try, a broker and its surroundings, changes. Knows no broker."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from headgate.brokers.base import Broker
+from headgate.core.changes import Action, Change
+from headgate.core.claims import Owner
+from headgate.core.resource import Key, Observed, Resource
+
+OWNER = Owner("installation", "EventTopic", "shop", "orders")
+STRANGER = Owner("installation", "EventTopic", "attic", "orders")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One setting with two values that the broker can hold one after the other."""
+
+    name: str
+    first: Any  # a value of the setting's own type
+    second: Any = None  # None: the first value is the last
+    beside: Mapping[str, Any] = ()  # type: ignore[assignment]  # what has to be declared with it
+    level: int = 0  # of the broker's API, from which on it is known
+    refused: str = ""  # why the second value is not taken
+    refused_from: int = 0  # the level before which it is taken, though readers would suffer
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def extras(self) -> dict[str, Any]:
+        """What has to be declared with it."""
+        return dict(self.beside)
+
+
+class World(Protocol):
+    """A broker, and what happens to it behind the operator's back."""
+
+    @property
+    def broker(self) -> Broker: ...
+    @property
+    def level(self) -> int: ...
+    def fresh(self, name: str) -> str: ...
+    async def make(self, resource: Resource, marks: Mapping[str, str]) -> None: ...
+    async def remove(self, key: Key) -> None: ...
+    async def publish(self, subject: str, headers: Mapping[str, str] | None = None) -> int: ...
+    async def hand_out(self, key: Key, count: int) -> list[int]: ...
+    async def fail(self, key: Key, position: int) -> None: ...
+    async def settle(self, key: Key, position: int) -> None: ...
+    async def take_out(self, key: Key, position: int) -> None: ...
+    async def stored_subject(self, key: Key, position: int) -> str: ...
+
+
+def created(resource: Resource, owner: Owner = OWNER) -> Change:
+    """The change that makes an object."""
+    return Change(Action.CREATE, resource.key, owner, after=resource)
+
+
+def changed(found: Observed, after: Resource, action: Action = Action.UPDATE, owner: Owner = OWNER) -> Change:
+    """The change from what was read to what is wanted."""
+    return Change(action, after.key, owner, after=after, before=found.resource, identity=found.identity)
+
+
+def deleted(found: Observed, *, only_if_empty: bool = False, owner: Owner = OWNER) -> Change:
+    """The change that deletes what was read."""
+    key = found.resource.key
+    return Change(
+        Action.DELETE, key, owner, before=found.resource, identity=found.identity, only_if_empty=only_if_empty
+    )
+
+
+async def applied(world: World, change: Change) -> Observed:
+    """What the broker made of a change that leaves something behind."""
+    result = await world.broker.apply(change)
+    assert result is not None
+    return result
+
+
+async def read(world: World, key: Key) -> Observed:
+    """The one object."""
+    return (await world.broker.observe([key]))[key]
