@@ -1,0 +1,200 @@
+"""The least that an operator of EventTopics can do: a bare script with only the necessary calls for the same end state.
+
+Watch, PATCH the finalizer, create the stream, PATCH the status; update and delete alike; 16 in flight. It repeats
+nothing, checks nothing and reports nothing, so nobody could use it, but nothing that keeps topics can take less.
+Knows neither the operator nor its packages. Ends on SIGTERM and prints what it called; with `bare` it makes the same
+HTTP calls in a loop, without watch and broker, which shows that the script itself is not what takes the time.
+"""
+
+import argparse
+import asyncio
+import base64
+import json
+import signal
+import ssl
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import nats
+from nats.aio.client import Client
+
+IN_FLIGHT = 16
+FINALIZER = "headgate.dev/finalizer"
+MERGE = {"Content-Type": "application/merge-patch+json"}
+AGENT = "floor"
+
+
+@dataclass(slots=True)
+class Floor:
+    """Everything that it knows: which object it has brought how far."""
+
+    http: aiohttp.ClientSession
+    topics: str  # path of the collection
+    broker: Client | None
+    calls: Counter[str] = field(default_factory=Counter)
+    seen: dict[str, int] = field(default_factory=dict)  # name to generation; 0: going
+    gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT))
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def run(self) -> None:
+        """List, then watch, for ever."""
+        async with self.http.get(self.topics) as response:
+            listing = json.loads(await response.read())
+        for item in listing["items"]:
+            self.see(item)
+        query = {"watch": "1", "resourceVersion": listing["metadata"]["resourceVersion"]}
+        quiet = aiohttp.ClientTimeout(total=None)
+        async with self.http.get(self.topics, params=query, timeout=quiet, read_bufsize=2**20) as response:
+            while line := await response.content.readline():
+                event = json.loads(line)
+                if event["type"] != "DELETED":
+                    self.see(event["object"])
+
+    def see(self, body: dict[str, Any]) -> None:
+        """Begin what an object needs; an echo needs nothing."""
+        meta = body["metadata"]
+        name, going = meta["name"], "deletionTimestamp" in meta
+        wanted = 0 if going else meta["generation"]
+        known = self.seen.get(name)
+        if known == wanted:
+            return
+        self.seen[name] = wanted
+        work = self.release(name) if going else self.keep(body, new=known is None)
+        task = asyncio.create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def keep(self, body: dict[str, Any], *, new: bool) -> None:
+        """Create or update one."""
+        name = body["metadata"]["name"]
+        async with self.gate:
+            if new:
+                await self.patch("finalizer", name, {"metadata": {"finalizers": [FINALIZER]}})
+            made = await self.stream("CREATE" if new else "UPDATE", name, config(body))
+            status = status_of(body, made.get("created", ""))
+            await self.patch("status", f"{name}/status", {"status": status})
+
+    async def release(self, name: str) -> None:
+        """Delete one."""
+        async with self.gate:
+            await self.stream("DELETE", name, None)
+            await self.patch("release", name, {"metadata": {"finalizers": []}})
+
+    async def patch(self, what: str, path: str, body: dict[str, Any]) -> None:
+        """One call to the API server."""
+        self.calls[what] += 1
+        data = json.dumps(body).encode()
+        async with self.http.patch(f"{self.topics}/{path}", data=data, headers=MERGE) as response:
+            answer = json.loads(await response.read())
+            assert response.status == 200, answer
+
+    async def stream(self, verb: str, name: str, body: dict[str, Any] | None) -> dict[str, Any]:
+        """One call to the broker."""
+        if self.broker is None:
+            return {}
+        self.calls[f"stream {verb.lower()}"] += 1
+        payload = json.dumps(body).encode() if body else b""
+        message = await self.broker.request(f"$JS.API.STREAM.{verb}.{name}", payload, timeout=30)
+        answer: dict[str, Any] = json.loads(message.data)
+        assert "error" not in answer, answer
+        return answer
+
+
+def config(body: dict[str, Any]) -> dict[str, Any]:
+    """The stream of an EventTopic as the bench declares them."""
+    meta, spec = body["metadata"], body["spec"]
+    name = meta["name"]
+    return {
+        "name": name,
+        "subjects": [f"hg.{name}.>", *spec["subjects"]],
+        "retention": "limits",
+        "storage": "file",
+        "discard": "old",
+        "num_replicas": 1,
+        "max_age": int(spec["retention"]["maxAge"].removesuffix("h")) * 3600 * 10**9,
+        "max_bytes": int(spec["retention"]["maxBytes"].removesuffix("Mi")) * 2**20,
+        "duplicate_window": 120 * 10**9,
+        "metadata": {"headgate.dev/owner": f"{'0' * 36}/EventTopic/{meta['namespace']}/{name}"},
+    }
+
+
+def status_of(body: dict[str, Any], created: str) -> dict[str, Any]:
+    """A status of the form that the operator writes."""
+    name, generation = body["metadata"]["name"], body["metadata"]["generation"]
+    condition = {
+        "status": "True",
+        "reason": "InSync",
+        "message": "the broker holds what is declared",
+        "observedGeneration": generation,
+        "lastTransitionTime": datetime.fromtimestamp(time.time(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    return {
+        "conditions": [{"type": "Ready", **condition}, {"type": "Synced", **condition}],
+        "effective": {"deduplication.window": "2m", "externalName": name, "replicas": "1"},
+        "observedGeneration": generation,
+        "record": {"externalName": name, "identity": created, "origin": "Created"},
+    }
+
+
+async def bare(floor: Floor) -> None:
+    """For every object that is there the two PATCHes of a creation, 16 in flight and nothing beside."""
+    async with floor.http.get(floor.topics) as response:
+        items = iter(json.loads(await response.read())["items"])
+
+    async def worker() -> None:
+        for body in items:
+            name = body["metadata"]["name"]
+            await floor.patch("finalizer", name, {"metadata": {"finalizers": [FINALIZER]}})
+            await floor.patch("status", f"{name}/status", {"status": status_of(body, "0")})
+
+    await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
+
+
+@asynccontextmanager
+async def session(kubeconfig: Path) -> AsyncIterator[aiohttp.ClientSession]:
+    """Signed in to the one cluster of a kubeconfig that is written as JSON."""
+    found = json.loads(kubeconfig.read_text())
+    cluster, user = found["clusters"][0]["cluster"], found["users"][0]["user"]
+    trusted = ssl.create_default_context(
+        cadata=base64.b64decode(cluster["certificate-authority-data"]).decode()
+    )
+    async with aiohttp.ClientSession(
+        cluster["server"],
+        connector=aiohttp.TCPConnector(ssl=trusted, limit=0),
+        headers={"Authorization": f"Bearer {user['token']}", "User-Agent": AGENT},
+    ) as http:
+        yield http
+
+
+async def main() -> None:
+    """Run until SIGTERM, or through the bare loop once."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("mode", choices=("watch", "bare"))
+    parser.add_argument("--kubeconfig", type=Path, required=True)
+    parser.add_argument("--namespace", required=True)
+    parser.add_argument("--nats", default="")
+    asked = parser.parse_args()
+    topics = f"/apis/headgate.dev/v1alpha1/namespaces/{asked.namespace}/eventtopics"
+    async with session(asked.kubeconfig) as http:
+        broker = await nats.connect(asked.nats) if asked.nats else None
+        floor = Floor(http, topics, broker)
+        running = asyncio.ensure_future(floor.run() if asked.mode == "watch" else bare(floor))
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
+        await asyncio.wait({running})
+        if not running.cancelled():
+            running.result()
+        if broker is not None:
+            await broker.close()
+    print(json.dumps(floor.calls), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))
