@@ -1,0 +1,210 @@
+"""The life of one topic, one group and one dead-letter queue on a broker, step by step, and how it looks. Knows no fault."""
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tests.faults.journal import MOVER, Journal
+from tests.faults.lane import Lane
+
+from headgate.api import KINDS
+from headgate.local.client import ApiError
+
+Json = dict[str, Any]
+GROUP_VERSION: Final = "headgate.dev/v1alpha1"
+PLURALS: Final = {kind.kind: kind.plural for kind in KINDS}
+CREATED, UPDATED, FAILED, DELETED = "created", "updated", "failed", "deleted"
+BROKER, POLICY, QUEUE, TOPIC, GROUP = (
+    ("EventBroker", "main"),
+    ("RetryPolicy", "calm"),
+    ("DeadLetterQueue", "dead"),
+    ("EventTopic", "orders"),
+    ("ConsumerGroup", "billing"),
+)
+ALL: Final = (BROKER, POLICY, QUEUE, TOPIC, GROUP)
+Named = tuple[str, str]
+# What differs from life to life by itself, or grows with time.
+_MOVING: Final = frozenset({"lastTransitionTime", "oldestTime", "identity", "since", "sampledAt", "lag", "resourceVersion"})
+_UIDS: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_TIMES: Final = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+
+
+@dataclass(slots=True)
+class Life:
+    """One life in a lane; its objects bear its name, so that lives never meet."""
+
+    lane: Lane
+    name: str
+    uids: dict[Named, str] = field(default_factory=dict)
+
+    def mask(self, text: str) -> str:
+        """A text without what names this life."""
+        return text.replace(self.name, "*").replace(self.lane.name, "lane")
+
+    def called(self, short: str) -> str:
+        """The name of an object of this life."""
+        return f"{self.name}-{short}"
+
+    def path(self, what: Named) -> str:
+        """Where the API server has an object."""
+        kind, short = what
+        return f"/apis/{GROUP_VERSION}/namespaces/{self.lane.name}/{PLURALS[kind]}/{self.called(short)}"
+
+    async def step(self, name: str) -> None:
+        """Do one step, as users do: declare, and do not wait."""
+        self.lane.journal.step = name
+        steps: Mapping[str, Callable[[], Awaitable[None]]] = {
+            CREATED: self._create,
+            UPDATED: self._update,
+            FAILED: self._fail,
+            DELETED: self._delete,
+        }
+        await steps[name]()
+
+    async def _create(self) -> None:
+        for what, spec in self._specs().items():
+            await self._put(what, spec)
+
+    async def _update(self) -> None:
+        specs = self._specs()
+        await self._put(TOPIC, specs[TOPIC] | {"retention": {"maxAge": "2h"}})
+        await self._put(GROUP, specs[GROUP] | {"filter": {"subjects": [f"{self.called('orders')}.paid"]}})
+
+    async def _fail(self) -> None:
+        """A worker gives an event up, and a mover is there."""
+        lane, stream = self.lane, self.called("orders")
+        lane.programs[MOVER].start()
+        jetstream = lane.nats.jetstream()
+        await jetstream.publish(f"{stream}.paid", b"order 1")
+        reader = await jetstream.pull_subscribe_bind(self.called("billing"), stream=stream)
+        for message in await reader.fetch(1, timeout=5):
+            await message.term()
+        await reader.unsubscribe()
+
+    async def _delete(self) -> None:
+        for what in reversed(ALL):
+            await self.lane.api.delete(self.path(what))
+
+    async def _put(self, what: Named, spec: Json) -> None:
+        body = {"apiVersion": GROUP_VERSION, "kind": what[0], "metadata": {"name": self.called(what[1])}, "spec": spec}
+        made = await self.lane.api.apply(self.path(what), body)
+        self.uids[what] = made["metadata"]["uid"]
+
+    def _specs(self) -> dict[Named, Json]:
+        broker, stream = {"name": self.called("main")}, self.called("orders")
+        nats = {"servers": [self.lane.broker_url], "credentialsSecretRef": {"name": "login"}}
+        owner = {"team": "t", "contact": "#t", "runbook": "https://runbooks.example/t"}
+        wait = {"type": "Fixed", "initial": "1s"}
+        return {
+            BROKER: {"nats": nats, "resyncInterval": "1s"},
+            POLICY: {"attempts": 3, "handlingTimeout": "10s", "backoff": wait},
+            QUEUE: {"brokerRef": broker, "owner": owner, "retention": {"maxAge": "24h"}, "deletionPolicy": "Retain"},
+            TOPIC: {
+                "brokerRef": broker,
+                "subjects": [f"{stream}.>"],
+                "retention": {"maxAge": "1h"},
+                "deletionPolicy": "Delete",
+            },
+            GROUP: {
+                "topicRef": {"name": stream},
+                "start": {"from": "Earliest"},
+                "deletionPolicy": "Delete",
+                "retryPolicyRef": {"name": self.called("calm")},
+                "deadLetterQueueRef": {"name": self.called("dead")},
+                "binding": {"configMapName": self.called("binding")},
+            },
+        }
+
+    async def picture(self) -> Json:
+        """How everything stands, without what differs from life to life: objects, ConfigMaps, streams, durables."""
+        found: Json = {}
+        listed = await asyncio.gather(*(self._objects(plural) for plural in PLURALS.values()), self._maps())
+        for part in listed:
+            found.update(part)
+        found.update(await self._streams())
+        text = json.dumps(found, sort_keys=True)
+        masked: Json = json.loads(_TIMES.sub("(time)", _UIDS.sub("(uid)", self.mask(text))))
+        return masked
+
+    async def _objects(self, plural: str) -> Json:
+        path = f"/apis/{GROUP_VERSION}/namespaces/{self.lane.name}/{plural}"
+        items = (await self.lane.api.get(path))["items"]
+        return {
+            f"{plural} {item['metadata']['name']}": {
+                "finalizers": item["metadata"].get("finalizers") or [],
+                "deleting": "deletionTimestamp" in item["metadata"],
+                "current": _current(item),
+                "status": _settled(item.get("status")),
+            }
+            for item in items
+        }
+
+    async def _maps(self) -> Json:
+        items = (await self.lane.api.get(f"/api/v1/namespaces/{self.lane.name}/configmaps"))["items"]
+        return {
+            f"configmap {item['metadata']['name']}": {"data": item.get("data"), "labels": item["metadata"].get("labels")}
+            for item in items
+            if item["metadata"]["name"].startswith(self.name)  # the others go when the collector comes round
+            and not self._orphaned(item)
+        }
+
+    def _orphaned(self, item: Json) -> bool:
+        """The collector takes its time over what belonged to objects that are gone; whose it is says that it will."""
+        owners = {owner["uid"] for owner in item["metadata"].get("ownerReferences") or ()}
+        return self.lane.journal.step == DELETED and bool(owners) and owners <= set(self.uids.values())
+
+    async def _streams(self) -> Json:
+        lane, found = self.lane, dict[str, Any]()
+        for stream in (await lane.ask("STREAM.LIST", {})).get("streams") or ():
+            name = stream["config"]["name"]
+            found[f"stream {name}"] = {
+                "config": _without_identity(stream["config"]),
+                "messages": stream["state"]["messages"],
+            }
+            for reader in (await lane.ask(f"CONSUMER.LIST.{name}", {})).get("consumers") or ():
+                state = {key: reader[key] for key in ("num_pending", "num_ack_pending")}
+                found[f"durable {name} {reader['name']}"] = {"config": reader["config"], **state}
+        return found
+
+    async def gone(self) -> bool:
+        """Whether no object of this life is left."""
+        for what in ALL:
+            try:
+                await self.lane.api.get(self.path(what))
+            except ApiError as error:
+                if error.status != 404:
+                    raise
+            else:
+                return False
+        return True
+
+
+def _current(item: Json) -> bool:
+    """Whether every condition speaks of the present generation."""
+    status, generation = item.get("status") or {}, item["metadata"]["generation"]
+    spoken = [c.get("observedGeneration") for c in status.get("conditions") or ()]
+    return bool(spoken) and all(seen == generation for seen in spoken)
+
+
+def _settled(value: Any) -> Any:
+    """A status without what moves by itself."""
+    if isinstance(value, dict):
+        return {key: _settled(inner) for key, inner in value.items() if key not in _MOVING}
+    if isinstance(value, list):
+        return [_settled(inner) for inner in value]
+    return value
+
+
+def _without_identity(config: Json) -> Json:
+    """The shared stream carries an identity that was drawn."""
+    metadata = {k: v for k, v in (config.get("metadata") or {}).items() if "identity" not in k}
+    return {**config, "metadata": metadata}
+
+
+def journal_of(life: Life) -> Journal:
+    """An empty journal for a life, which its lane uses from now on."""
+    life.lane.journal = Journal(life.mask, life.lane.kill)
+    return life.lane.journal
