@@ -59,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         owned = open_run(args.dir)
         os.environ[MARK] = owned.mark  # a build belongs to the run as its servers do
-        say("the programs of a real control plane: built once from their sources, then kept")
+        say("looking for the programs of a real control plane (built once from their sources, then kept)")
         resolve(say)
         code, stays = asyncio.run(_play(args, owned, say, began))
     except LocalError as error:

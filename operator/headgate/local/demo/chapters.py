@@ -10,7 +10,7 @@ from functools import partial
 from headgate.local.demo import promises
 from headgate.local.demo.accounts import Account, DeadLetter, account, lines, published
 from headgate.local.demo.broker import Away, kept_for, moment, position
-from headgate.local.demo.promises import Row
+from headgate.local.demo.promises import Held, Row
 from headgate.local.demo.shop import RESYNC, Group
 from headgate.local.demo.stage import Stage
 from headgate.local.demo.timeline import Who, peak
@@ -21,6 +21,7 @@ STEADY, SHIPMENTS = 5.0, 1.0  # events per second
 BURST, BURST_FOR = 10 * STEADY, 25.0
 FOR_A_WHILE = 12.0  # seconds in which there is nothing but to be watched
 PATIENCE = 60.0
+FEWER_AFTER = 90.0  # seconds in which fewer replicas are found to be enough, a look without answer included
 AWAY = 4.0  # seconds without a broker
 NOTICED = 5.5  # seconds from the first waiting event to its workload being scaled
 AFTER_IDLE = 10.0  # seconds in which looks at the lag find out that a group was idle long enough
@@ -237,6 +238,21 @@ async def restart(play: Play) -> None:
     play.saw(promises.within("broker back: orders handled again", 15.0, took))
 
 
+async def fewer(play: Play) -> None:
+    """Orders come as slowly as before the burst, and the workers are still as many as during it."""
+    stage = play.stage
+    most = peak(stage.timeline.samples, "billing", "replicas")
+
+    async def less() -> bool:
+        return await stage.replicas("billing-worker") < most
+
+    play.do(
+        f"{STEADY:g} orders a second, {most:g} workers of billing: what is enough has to be so for a minute"
+    )
+    await play.measured("billing has fewer replicas", less, limit=FEWER_AFTER)
+    play.saw(promises.shrunk("billing", most, await stage.replicas("billing-worker")))
+
+
 async def quiet(play: Play) -> None:
     """No more orders."""
     stage = play.stage
@@ -279,14 +295,14 @@ def expected(poison: tuple[Poison, ...]) -> dict[tuple[str, str], int]:
 async def delete(play: Play) -> None:
     """Everything is deleted; the policy of everything is Retain."""
     stage = play.stage
-    before = await _counts(stage)
+    before = await _held(stage)
     play.do("kubectl delete -f examples/shop")
     began = stage.now()
     await stage.kubectl(
         "delete", "-f", "-", f"--timeout={PATIENCE:g}s", stdin=stage.estate.yaml(backwards=True)
     )
     play.saw(promises.within("everything deleted", 30.0, stage.now() - began))
-    play.saw(promises.retained(before, await _counts(stage)))
+    play.saw(promises.retained(before, await _held(stage)))
 
 
 STORY: tuple[tuple[str, Chapter], ...] = (
@@ -297,6 +313,7 @@ STORY: tuple[tuple[str, Chapter], ...] = (
     ("Somebody changes a stream by hand", retention),
     ("Somebody deletes a durable by hand", durable),
     ("The broker is killed and comes back", restart),
+    ("Fewer are enough: workers leave", fewer),
     ("Quiet: workers go back to zero", quiet),
     ("Accounts", settle_accounts),
     ("Everything is deleted, nothing is lost", delete),
@@ -321,10 +338,11 @@ async def _at_zero(stage: Stage, group: Group) -> bool:
     return await stage.replicas(group.workload) == 0
 
 
-async def _counts(stage: Stage) -> dict[str, int]:
+async def _held(stage: Stage) -> dict[str, Held]:
     streams = await stage.broker.streams()
     names = (*stage.estate.names("EventTopic"), *stage.estate.names("DeadLetterQueue"))
-    return {name: int(streams[name]["state"]["messages"]) for name in names if name in streams}
+    states = {name: streams[name]["state"] for name in names if name in streams}
+    return {name: Held(int(s["messages"]), int(s["consumer_count"])) for name, s in states.items()}
 
 
 async def _dead(stage: Stage) -> list[DeadLetter]:

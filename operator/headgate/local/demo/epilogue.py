@@ -21,7 +21,8 @@ def conclude(stage: Stage, rows: Sequence[Row], out: Path) -> int:
     console = Console()
     console = console if console.is_terminal else Console(width=WIDTH)
     write(out / "demo.json", stage.timeline, rows)
-    draw(stage.timeline, {group.name: group.promise for group in stage.estate.groups}, out / "demo.png")
+    promised = {group.name: group.promise for group in stage.estate.groups}
+    draw(stage.timeline, promised, stage.estate.names("EventTopic"), out / "demo.png")
     console.print(verdict(rows))
     missed = broken(rows)
     said = (

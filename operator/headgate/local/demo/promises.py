@@ -25,6 +25,14 @@ class Position:
     begins: int
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a stream holds."""
+
+    messages: int
+    durables: int
+
+
 def within(what: str, limit: float, seconds: float | None) -> Row:
     """Something that was to happen within so many seconds; None: it did not happen while anybody waited."""
     kept = seconds is not None and seconds <= limit
@@ -85,20 +93,34 @@ def returned(before: Position, after: Position | None, repeats_at_most: int) -> 
     return Row(what, promised, seen, gap == 0 and again <= repeats_at_most)
 
 
-def retained(before: Mapping[str, int], after: Mapping[str, int]) -> Row:
-    """Every stream and every message that was there before everything was deleted is there afterwards."""
-    lost = sum(max(0, count - after.get(name, 0)) for name, count in before.items())
+def shrunk(group: str, most: float, now: int) -> Row:
+    """The workload got smaller again while orders still came."""
+    what = f"{group}: fewer replicas once fewer have been enough"
+    return Row(what, f"1 to {most - 1:g}", str(now), 1 <= now < most)
+
+
+def retained(before: Mapping[str, Held], after: Mapping[str, Held]) -> Row:
+    """Every stream, message and durable that was there before everything was deleted is there afterwards."""
+    nothing = Held(0, 0)
+    lost = sum(max(0, held.messages - after.get(name, nothing).messages) for name, held in before.items())
+    cut = sum(max(0, held.durables - after.get(name, nothing).durables) for name, held in before.items())
     gone = sorted(before.keys() - after.keys())
-    seen = f"{len(after)} streams with {sum(after.values())} messages, {lost} lost" + (
-        f", gone: {', '.join(gone)}" if gone else ""
-    )
-    promised = f"{len(before)} streams with {sum(before.values())} messages"
-    return Row("deletion with Retain: nothing lost", promised, seen, bool(before) and lost == 0 and not gone)
+    seen = f"{_held(after)}; {lost} messages lost" + (f"; gone: {', '.join(gone)}" if gone else "")
+    kept = bool(before) and not (lost or cut or gone)
+    return Row("deletion with Retain: nothing lost", _held(before), seen, kept)
 
 
 def broken(rows: Iterable[Row]) -> list[Row]:
     """What was promised and not seen."""
     return [row for row in rows if not row.kept]
+
+
+def _held(all_of_it: Mapping[str, Held]) -> str:
+    messages, durables = (
+        sum(one.messages for one in all_of_it.values()),
+        sum(one.durables for one in all_of_it.values()),
+    )
+    return f"{len(all_of_it)} streams with {messages} messages, {durables} durables"
 
 
 def _counts(counts: Mapping[tuple[str, str], int]) -> str:

@@ -129,3 +129,16 @@ def peak(samples: Iterable[Sample], name: str, figure: str) -> float:
     """The largest value that a figure of a group had; 0 where the group was never seen."""
     _, values = of_group(samples, name, figure)
     return max((value for value in values if value == value), default=0.0)  # noqa: PLR0124  (a gap is no number)
+
+
+def away(samples: Iterable[Sample]) -> list[tuple[float, float]]:
+    """The stretches in which the broker did not answer."""
+    found = list[tuple[float, float]]()
+    since: float | None = None
+    for sample in samples:
+        if sample.away and since is None:
+            since = sample.at
+        if not sample.away and since is not None:
+            found.append((since, sample.at))
+            since = None
+    return found
