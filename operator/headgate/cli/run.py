@@ -143,7 +143,14 @@ def compose(
         )
     return Process(
         kube=kube,
-        engine=Operator(kube, settings, installation=installation, metrics=metrics, scrubber=scrubber),
+        engine=Operator(
+            kube,
+            settings,
+            installation=installation,
+            metrics=metrics,
+            scrubber=scrubber,
+            may_act=lambda: leadership is None or leadership.held,
+        ),
         scope=Scope(settings.namespaces),
         metrics=metrics,
         now=time.monotonic,

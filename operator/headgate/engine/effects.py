@@ -1,7 +1,7 @@
 """Carries out a plan in its order, as many changes at once as the order allows. Decides nothing."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from headgate.brokers.base import Broker, Refused, Unknown, Unreachable
@@ -42,21 +42,33 @@ def waves(changes: Iterable[Change]) -> list[list[Change]]:
     return result
 
 
-async def enforce(broker: Broker, changes: Iterable[Change], at_once: int) -> Effects:
-    """Apply changes; what fails for one owner stops nobody else, a broker that is away stops all."""
+async def enforce(
+    broker: Broker, changes: Iterable[Change], at_once: int, may_act: Callable[[], bool] = lambda: True
+) -> Effects:
+    """Apply changes; what fails for one owner stops nobody else, a broker that is away stops all.
+
+    `may_act` is asked before each change: an operator that lost its Lease changes nothing any more.
+    """
     effects = Effects()
     gate = asyncio.Semaphore(at_once)
     for wave in waves(changes):
         ready = [change for change in wave if change.owner not in effects.refused]
-        await asyncio.gather(*(_one(broker, change, effects, gate) for change in ready))
+        await asyncio.gather(*(_one(broker, change, effects, gate, may_act) for change in ready))
         if effects.unreachable is not None:
             break
     return effects
 
 
-async def _one(broker: Broker, change: Change, effects: Effects, gate: asyncio.Semaphore) -> None:
+async def _one(
+    broker: Broker, change: Change, effects: Effects, gate: asyncio.Semaphore, may_act: Callable[[], bool]
+) -> None:
     async with gate:
         if effects.unreachable is not None:
+            return
+        if not may_act():
+            effects.unreachable = Unreachable(
+                "LeaseLost", "another operator may be acting; nothing is changed"
+            )
             return
         try:
             effects.observed[change.key] = await broker.apply(change)

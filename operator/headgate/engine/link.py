@@ -55,6 +55,11 @@ class Link:
         self.trouble: Trouble | None = None
 
     @property
+    def ca(self) -> str:
+        """Who signed the broker's certificate, for workers; empty where that is nobody of our own. Public."""
+        return self._credentials.ca.decode(errors="replace") if self._credentials is not None else ""
+
+    @property
     def up(self) -> bool:
         """Whether the broker answered when it was last asked."""
         return self.trouble is None and self.facts is not None

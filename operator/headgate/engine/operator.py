@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Collection, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -34,6 +34,7 @@ from headgate.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
+PROGRESS: Final = 50  # readers looked at in a second, where the EventBroker does not say
 NO_PATIENCE: Final = timedelta(0)
 JITTER: Final = 0.1  # waits are shortened by up to so much
 
@@ -52,7 +53,14 @@ class Operator:
     """Is told what exists, and keeps it true."""
 
     def __init__(
-        self, kube: KubeClient, settings: Settings, *, installation: str, metrics: Metrics, scrubber: Scrubber
+        self,
+        kube: KubeClient,
+        settings: Settings,
+        *,
+        installation: str,
+        metrics: Metrics,
+        scrubber: Scrubber,
+        may_act: Callable[[], bool] = lambda: True,
     ) -> None:
         self.world = World(installation, self._news)
         self.shared = Shared(
@@ -65,6 +73,7 @@ class Operator:
             jitter=_jitter,
             keep_secret=lambda secret: scrubber.learn((secret,)),
             let_go=self._let_go,
+            may_act=may_act,
             grace=settings.grace,
         )
         self._settings = settings
@@ -129,8 +138,8 @@ class Operator:
         self._running = True
         self._failed = asyncio.get_running_loop().create_future()
         unplaced = self._start(self._unplaced.run(), "unplaced")
-        for ref in self.world.estate.brokers:
-            self._branch(ref)
+        for ref in tuple(self.world.estate.brokers):
+            self._grow(ref)
         self._dirty(self.world.entries)
         stopped: asyncio.Future[Any] = asyncio.ensure_future(self._stopping.wait())
         try:
@@ -180,8 +189,10 @@ class Operator:
 
     def _grow(self, ref: Ref) -> None:
         """An EventBroker that is there has its loops; one that is not there has none."""
-        if ref in self.world.estate.brokers:
-            self._branch(ref)
+        declared = self.world.estate.brokers.get(ref)
+        if declared is not None:
+            limits = declared.spec.limits
+            self._branch(ref).sampler.per_second = (limits and limits.progress_per_second) or PROGRESS
         elif (gone := self._branches.pop(ref, None)) is not None:
             for task in gone.tasks:
                 task.cancel()

@@ -55,7 +55,7 @@ class Portion:
         self._earlier = made
         effects = Effects()
         if self._link.broker is not None:
-            effects = await enforce(self._link.broker, made.changes, AT_ONCE)
+            effects = await enforce(self._link.broker, made.changes, AT_ONCE, self._shared.may_act)
         self._count(effects)
         standings = _standings(made, effects)
         await asyncio.gather(*(self._one(item, standings, effects, reread=full) for item in ready))

@@ -281,7 +281,8 @@ class Reports:
         wanted = declared.spec.binding
         if wanted is None or compiled.binding is None or declared.deleting or declared.spec.suspend:
             return self._kept_binding(entry) if wanted is not None else None
-        return await self._bindings.ensure(entry, wanted.config_map_name, compiled.binding, reread=reread)
+        content = {**compiled.binding, "ca.crt": self._link.ca} if self._link.ca else compiled.binding
+        return await self._bindings.ensure(entry, wanted.config_map_name, content, reread=reread)
 
     @staticmethod
     def _kept_binding(entry: Entry) -> BindingAccount | None:

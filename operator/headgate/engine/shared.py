@@ -28,6 +28,7 @@ class Shared:
     jitter: Callable[[], float]  # a factor of at most 1: waits are only ever shortened
     keep_secret: Callable[[bytes], None]  # have this text never appear in a log
     grace: timedelta = GRACE  # for which Ready keeps its last value while a broker is away
+    may_act: Callable[[], bool] = lambda: True  # whether this process may still change anything anywhere
     reporter: str = "headgate"  # which process this is, for Events
     let_go: Callable[[Ref], Awaitable[str]] | None = (
         None  # leave the workload of a group that goes; what stayed
