@@ -1,0 +1,129 @@
+"""What the operator writes to Kubernetes, counted by the API server itself: what has to be, and nothing at rest."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import pytest_asyncio
+from tests.kube.conftest import NamespaceOf
+from tests.kube.estate import Estate, JetStream, condition, connection, group, jetstream, policy, queue, topic
+from tests.kube.operator import Operator, operator
+from tests.servers import nats_server
+
+from headgate.local.audit import AuditLog
+from headgate.local.client import Client
+from headgate.local.cluster import Cluster
+from headgate.local.errors import LocalError
+from headgate.local.run import Run
+from headgate.local.waiting import until
+
+REST = 12.0  # seconds of silence; ten full passes go by
+
+
+@dataclass
+class Scene:
+    estate: Estate
+    nats: JetStream
+    operator: Operator
+
+    def writes(self, log: AuditLog) -> list[str]:
+        """What was written since the log was last read, as "verb resource"; refused writes count too."""
+        return [f"{r.verb} {r.resource}" for r in self.operator.requests(log) if r.writes]
+
+
+@pytest_asyncio.fixture(scope="module")
+async def scene(
+    cluster: Cluster, api: Client, servers: Run, namespace_of: NamespaceOf
+) -> AsyncIterator[Scene]:
+    namespace = await namespace_of("main")
+    async with (
+        nats_server(servers, "estate-writes") as server,
+        operator(cluster, api, servers, "writes", namespaces=[namespace]) as running,
+    ):
+        estate = Estate(api, namespace)
+        await estate.put("EventBroker", "main", connection(server.url, resyncInterval="1s"))
+        await estate.ready("EventBroker", "main")
+        yield Scene(estate, jetstream(server.url), running)
+
+
+async def test_a_topic_takes_two_writes_to_create_one_to_change_and_one_to_delete(
+    scene: Scene, audit: AuditLog
+) -> None:
+    await scene.estate.put("EventTopic", "counted", topic("counted"))
+    await scene.estate.ready("EventTopic", "counted")
+    create = scene.writes(audit)
+    await scene.estate.put("EventTopic", "counted", topic("counted", retention={"maxAge": "2h"}))
+    await scene.estate.ready("EventTopic", "counted")
+    update = scene.writes(audit)
+    await scene.estate.delete("EventTopic", "counted")
+    await scene.estate.gone("EventTopic", "counted")
+    delete = scene.writes(audit)
+    assert create == ["patch eventtopics", "patch eventtopics/status"]
+    assert update == ["patch eventtopics/status"]
+    assert delete == ["patch eventtopics"]
+
+
+async def test_a_group_with_a_binding_takes_three_writes(scene: Scene, audit: AuditLog) -> None:
+    await scene.estate.put("EventTopic", "bound", topic("bound"))
+    await scene.estate.ready("EventTopic", "bound")
+    scene.writes(audit)
+    await scene.estate.put("ConsumerGroup", "bound", group("bound", binding={"configMapName": "bound"}))
+    await scene.estate.ready("ConsumerGroup", "bound")
+    assert scene.writes(audit) == [
+        "patch consumergroups",
+        "create configmaps",
+        "patch consumergroups/status",
+    ]
+
+
+async def test_nothing_is_written_at_rest_while_dead_letters_age_and_groups_idle(
+    scene: Scene, audit: AuditLog
+) -> None:
+    estate = scene.estate
+    await scene.nats.make("calm")
+    await scene.nats.publish("calm.x", 3)
+    await scene.nats.make("dead", subjects=["hg.dead.>"])
+    await scene.nats.publish("hg.dead.calm.idle.1")
+    await estate.put(
+        "DeadLetterQueue", "dead", queue(broker="calm", adoptionPolicy="Always", triageWithin="4h")
+    )
+    await estate.put("RetryPolicy", "calm", policy())
+    await estate.put("EventTopic", "calm", topic("calm", broker="calm", adoptionPolicy="Always"))
+    spec = group(
+        "calm",
+        start={"from": "Latest"},
+        retryPolicyRef={"name": "calm"},
+        deadLetterQueueRef={"name": "dead"},
+        binding={"configMapName": "calm"},
+        freshness={"maxAge": "30s"},
+    )
+    await estate.put("ConsumerGroup", "idle", spec)
+    await estate.put("EventBroker", "calm", connection(scene.nats.url, resyncInterval="1s"))
+    for kind, name in (("DeadLetterQueue", "dead"), ("RetryPolicy", "calm"), ("ConsumerGroup", "idle")):
+        await estate.ready(kind, name)
+    await figures_are_true(estate)
+    audit.read()
+    written: list[str] = []
+
+    async def is_written() -> bool:
+        written.extend(scene.writes(audit))
+        return bool(written)
+
+    async with estate.changes() as changes:
+        with suppress(LocalError):
+            await until("something is written", is_written, limit=REST)
+        assert (written, changes) == ([], [])
+    assert scene.operator.complaints == []
+
+
+async def figures_are_true(estate: Estate) -> None:
+    """Wait until status shows what there is; where a figure moves later it is written at most once in half a minute."""
+
+    async def true() -> bool:
+        lag = (await estate.status("ConsumerGroup", "idle")).get("lag") or {}
+        dead = await estate.status("DeadLetterQueue", "dead")
+        messages = (await estate.status("EventTopic", "calm")).get("messages")
+        capturing = condition(dead, "Capturing").get("status")
+        return (lag.get("pending"), dead.get("depth"), messages, capturing) == (0, 1, "3", "True")
+
+    await until("figures are true", true, limit=15)
