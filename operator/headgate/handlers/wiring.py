@@ -7,6 +7,7 @@ the engine does them itself. The session is ours, so that the watches are signed
 import asyncio
 import logging
 from collections.abc import Callable, Collection
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Self
 
@@ -64,9 +65,17 @@ class Watches:
         """Watch until told to stop. `on_started` is called once kopf has taken its places, the signals' too."""
         for stream in streams(self.scope):
             self.pulse.expect(stream)
+        async with (
+            AsyncExitStack() as sessions
+        ):  # which kopf leaves open when it is ended in the middle of something
+            await self._watch(stop, on_started, sessions)
+
+    async def _watch(
+        self, stop: asyncio.Event, on_started: Callable[[], None], sessions: AsyncExitStack
+    ) -> None:
         # Not kopf.operator(): when that ends it ends every task of the loop that is younger than itself.
         tasks = await kopf.spawn_tasks(
-            registry=self._registry(),
+            registry=self._registry(sessions),
             settings=tame(kopf.OperatorSettings()),
             memo=Nothing(),
             standalone=True,
@@ -83,13 +92,14 @@ class Watches:
         finally:
             await _end(tasks)
 
-    def _registry(self) -> kopf.OperatorRegistry:
+    def _registry(self, sessions: AsyncExitStack) -> kopf.OperatorRegistry:
         registry = kopf.OperatorRegistry()
         watch(registry, self.scope, self.inbox, self.metrics)
 
         @kopf.on.login(registry=registry)
         async def _(**_: object) -> kopf.AiohttpSession:
-            session = open_session(self.config, limit=0, response_class=self.pulse.response_class())
+            opened = open_session(self.config, limit=0, response_class=self.pulse.response_class())
+            session = await sessions.enter_async_context(opened)
             return kopf.AiohttpSession(
                 server=self.config.server,
                 default_namespace=self.config.namespace,
