@@ -169,6 +169,7 @@ class Worker:
         if self.link.up or self._tries == 0:
             log.warning("%s: %s: %s", self.ref, error.reason, error)
             self._judged_at = self._shared.monotonic() + self._shared.grace.total_seconds()
+            refs = {self.ref, *refs}  # it says at once that it is away; what lives on it, if it stays so
         self.link.down(error)
         await self._portion.hold(refs)
         wait = min(PROBE_LONGEST, PROBE_FIRST * float(2 ** min(self._tries, 8))) * self._shared.jitter()
