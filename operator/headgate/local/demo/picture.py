@@ -16,6 +16,7 @@ COLOURS = ("#1f6feb", "#d1242f", "#2da44e", "#8250df", "#bf8700")
 CHAPTER, AWAY = "#57606a", "#d1242f"
 FIGURES = ("pending", "age", "replicas")
 LABELS = ("events waiting", "age of the oldest waiting, s", "replicas asked for")
+HEADROOM = 1.2  # above the highest line, for what is written there
 NEAR = 4.0  # seconds between two chapters whose numbers would touch
 LOWEST, STEP = 1.05, 0.13  # heights of numbers above the first diagram, as shares of it
 
@@ -45,9 +46,9 @@ def _lines(axis: Axes, label: str, series: Mapping[str, Series], *, steps: bool 
     for (name, (times, values)), colour in zip(series.items(), COLOURS, strict=False):
         axis.plot(times, values, color=colour, label=name, drawstyle="steps-post" if steps else "default")
     axis.set_ylabel(label)
-    axis.set_ylim(bottom=0)
+    axis.set_ylim(bottom=0, top=axis.get_ylim()[1] * HEADROOM)
     axis.grid(visible=True, alpha=0.2)
-    axis.legend(loc="upper right", fontsize=8)
+    axis.legend(loc="upper right", fontsize=8, ncols=len(series))
 
 
 def _promises(axis: Axes, promises: Mapping[str, float]) -> None:
@@ -57,7 +58,7 @@ def _promises(axis: Axes, promises: Mapping[str, float]) -> None:
         axis.axhline(promise, color=CHAPTER, linestyle=":", linewidth=1.2)
         text = f"promise of {' and '.join(names)}: {promise:g} s"
         axis.annotate(text, (0.005, promise), xycoords=("axes fraction", "data"), fontsize=8, va="bottom")
-    axis.set_ylim(top=max(promises.values()) * 1.15)
+    axis.set_ylim(top=max(promises.values()) * HEADROOM)
 
 
 def _mark(axis: Axes, chapters: Sequence[Mark], outages: Sequence[tuple[float, float]]) -> None:

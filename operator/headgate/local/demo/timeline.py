@@ -99,24 +99,22 @@ GAP = float("nan")
 
 
 def of_group(samples: Iterable[Sample], name: str, figure: str) -> Series:
-    """One figure of a group over time; a gap where the broker was away, so that no line is drawn over it."""
+    """One figure of a group over time; a gap where the group was away, so that no line is drawn over it."""
     times, values = list[float](), list[float]()
     for sample in samples:
         sight = sample.group(name)
-        if sight is None and not sample.away:
-            continue
         times.append(sample.at)
         values.append(GAP if sight is None else float(getattr(sight, figure)))
     return times, values
 
 
 def arrivals(samples: Sequence[Sample], topic: str, over: float = 3.0) -> Series:
-    """Events per second that arrived on a topic, each as the mean over the seconds before."""
+    """Events per second that arrived on a topic, each as the mean over the seconds before; over a gap, over all of it."""
     seen = [(sample.at, sight.last) for sample in samples if (sight := sample.topic(topic)) is not None]
     times, values = list[float](), list[float]()
     begin = 0
-    for at, last in seen:
-        while begin + 1 < len(seen) and at - seen[begin][0] > over:
+    for now, (at, last) in enumerate(seen):
+        while begin + 1 < now and at - seen[begin][0] > over:
             begin += 1
         since, first = seen[begin]
         if at > since:

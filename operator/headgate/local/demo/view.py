@@ -23,7 +23,7 @@ STYLES: Mapping[Who, str] = {
     Who.SEEN: "bold",
 }
 WORDS: Mapping[Who, str] = {Who.STORY: "==>", Who.US: "shop", Who.OPERATOR: "headgate", Who.SEEN: "seen"}
-BAR = 20
+BAR = 12
 
 
 async def show(stage: Stage, console: Console) -> None:
@@ -70,8 +70,8 @@ def screen(timeline: Timeline, promises: Mapping[str, float], now: float) -> Ren
     away = Text("  the broker is away", style="bold red") if sample.away else Text("")
     head = Text.assemble((timeline.headline(), "bold cyan"), f"   {now:.0f} s", away)
     tables = Table.grid(expand=True, padding=(0, 1))
+    tables.add_column(ratio=5)
     tables.add_column(ratio=3)
-    tables.add_column(ratio=2)
     tables.add_row(
         Panel(_groups(sample, promises), title="groups"), Panel(_stores(sample), title="topics, dead letters")
     )
@@ -84,7 +84,7 @@ def screen(timeline: Timeline, promises: Mapping[str, float], now: float) -> Ren
 
 
 def _groups(sample: Sample, promises: Mapping[str, float]) -> RenderableType:
-    table = _table("group", "waiting", "in flight", "oldest, of promised", "", "replicas")
+    table = _table("group", "waiting", "in flight", "oldest", "", "replicas")
     for sight in sample.groups:
         promise = promises.get(sight.name, 1.0)
         filled = min(BAR, round(BAR * sight.age / promise))
