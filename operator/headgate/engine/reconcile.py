@@ -7,12 +7,14 @@ small portions, each of which ends with its statuses written. What arrives meanw
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Final
 
 from headgate.brokers.base import BrokerError, BrokerFacts, Refused, Unreachable
 from headgate.core.changes import Action, Change
 from headgate.core.estate import Ref
+from headgate.core.index import GROUP, QUEUE, TOPIC
 from headgate.engine.bindings import Bindings
 from headgate.engine.intents import ACKNOWLEDGE, owner_of
 from headgate.engine.link import DISCONNECTED, Link
@@ -32,6 +34,9 @@ PORTION: Final = 64  # objects between two looks at what has arrived meanwhile
 PROBE_FIRST: Final = 0.2  # seconds between two tries to reach a broker that is away
 PROBE_LONGEST: Final = 1.2
 REFUSED_AGAIN: Final = 5.0  # seconds until credentials are read again that the broker did not accept
+COUNTED_AGAIN: Final = (
+    31.0  # seconds until an EventBroker says anew how many objects it has; not more often than 30 s
+)
 RESYNC: Final = 120.0  # seconds between two full passes, where the EventBroker does not say
 
 
@@ -110,9 +115,22 @@ class Worker:
             self._tries, self._judged_at = 0, 0.0
         await self._go_through(await self._sweep.prepare(refs, full=full), full=full)
         await self._write_routes()
+        self._recount()
         if full and self.ref in self._world.estate.brokers:
             self._next_full = 0.0 if self._again else self._shared.monotonic() + self._interval()
             self._again = False
+
+    def _recount(self) -> None:
+        """Have the EventBroker looked at again when it may say how many objects there are by now."""
+        shown = (
+            self._world.entries[self.ref].status.get("objects") or {}
+            if self.ref in self._world.entries
+            else {}
+        )
+        on = Counter(ref.kind for ref in self._world.index.on_broker(self.ref))
+        counted = {"topics": on[TOPIC], "groups": on[GROUP], "deadLetterQueues": on[QUEUE]}
+        if shown and any(shown.get(name, 0) != number for name, number in counted.items()):
+            self.queue.at(self.ref, COUNTED_AGAIN)
 
     async def _write_routes(self) -> None:
         try:
