@@ -58,9 +58,41 @@ class Portion:
             effects = await enforce(self._link.broker, made.changes, AT_ONCE, self._shared.may_act)
         self._count(effects)
         standings = _standings(made, effects)
-        await asyncio.gather(*(self._one(item, standings, effects, reread=full) for item in ready))
+        await self._report(ready, standings, effects, reread=full)
         if effects.unreachable is not None:
             raise effects.unreachable
+
+    async def _report(
+        self,
+        items: Collection[Item],
+        standings: Mapping[Owner, tuple[Standing, ...]],
+        effects: Effects,
+        *,
+        reread: bool,
+    ) -> None:
+        """Topics wait for groups that leave; what groups tell workers and movers names what their topics turned out to be."""
+        leaving = [item for item in items if _is_group(item) and self._is_leaving(item.intent.ref)]
+        groups = [item for item in items if _is_group(item) and not self._is_leaving(item.intent.ref)]
+        others = [item for item in items if not _is_group(item)]
+        before = {item.intent.ref: self._identity(item.intent.ref) for item in others}
+        for part in (leaving, others):
+            await asyncio.gather(*(self._one(item, standings, effects, reread=reread) for item in part))
+        if effects.unreachable is None:
+            groups = self._sweep.renewed(groups)
+        await asyncio.gather(*(self._one(item, standings, effects, reread=reread) for item in groups))
+        done_with = {item.intent.ref for item in items}
+        changed = [ref for ref, identity in before.items() if identity != self._identity(ref)]
+        self._queue.add(
+            user for ref in changed if ref.kind == TOPIC for user in self._world.users(ref) - done_with
+        )
+
+    def _identity(self, ref: Ref) -> str:
+        entry = self._world.entries.get(ref)
+        return entry.declared.record.identity if entry is not None and entry.declared is not None else ""
+
+    def _is_leaving(self, ref: Ref) -> bool:
+        entry = self._world.entries.get(ref)
+        return entry is not None and entry.deleting_since is not None
 
     async def hold(self, refs: Collection[Ref]) -> None:
         """Say of some objects that the broker is away; let go of those that need not wait for it."""
@@ -150,6 +182,10 @@ class Portion:
             for diff in change.diffs:
                 self._shared.metrics.drift_fields.labels(change.key.kind, diff.field).inc()
             log.info("%s %s for %s%s", change.action, change.key, change.owner, _fields(change.diffs))
+
+
+def _is_group(item: Item) -> bool:
+    return item.intent.ref.kind == GROUP
 
 
 def _merged(items: Iterable[Item]) -> dict[Key, Observed]:

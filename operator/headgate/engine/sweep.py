@@ -1,6 +1,6 @@
 """Gathers for one broker: what due objects want, and what is in the broker, in one reading. Writes nothing."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -71,6 +71,29 @@ class Sweep:
             intents = self._intents(due, situation)
         intents.sort(key=lambda intent: self._rank(intent.ref))
         return {intent.ref: Item(intent, observed, topology) for intent in intents}
+
+    def renewed(self, items: Sequence[Item]) -> list[Item]:
+        """The same items, with groups as they compile now that their topics turned out to be what they are."""
+        stale = [item.intent.ref for item in items if self._is_stale(item)]
+        if not stale:
+            return list(items)
+        _, driver, facts = self._connected()
+        topology = resolve(self._world.estate, self._ref, stale, self._world.index)
+        compiled = driver.compile(topology, facts, self._world.estate.installation)
+        return [
+            replace(item, intent=replace(item.intent, compiled=compiled[item.intent.ref]), topology=topology)
+            if item.intent.ref in stale and item.intent.ref in compiled
+            else item
+            for item in items
+        ]
+
+    def _is_stale(self, item: Item) -> bool:
+        """Whether a group was compiled for another incarnation of its topic than the one that is known by now."""
+        group = item.topology.groups.get(item.intent.ref)
+        if group is None:
+            return False
+        topic = self._world.estate.topics.get(group.topic.declared.ref)
+        return topic is not None and topic.record.identity != group.topic.declared.record.identity
 
     def note(self, topic: Ref, *, lost: bool) -> None:
         """Remember whether the data of a topic is lost; its groups wait for that to be acknowledged."""
