@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -58,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     owned, stays = None, False
     try:
         owned = open_run(args.dir)
+        _forget(owned.logs)
         os.environ[MARK] = owned.mark  # a build belongs to the run as its servers do
         say("looking for the programs of a real control plane (built once from their sources, then kept)")
         resolve(say)
@@ -69,6 +71,12 @@ def run(args: argparse.Namespace) -> int:
         if owned is not None and not stays:
             owned.close()
     return code
+
+
+def _forget(logs: Path) -> None:
+    """What an earlier demo logged is not this one's story."""
+    shutil.rmtree(logs)
+    logs.mkdir()
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
