@@ -27,8 +27,14 @@ class Scene:
     operator: Operator
 
     def writes(self, log: AuditLog) -> list[str]:
-        """What was written since the log was last read, as "verb resource"; refused writes count too."""
-        return [f"{r.verb} {r.resource}" for r in self.operator.requests(log) if r.writes]
+        """What was written since the log was last read, as "verb resource"; refused writes count too.
+
+        The one ConfigMap of an EventBroker that movers read is not of the object that brought a route into it.
+        """
+        asked = [
+            r for r in self.operator.requests(log) if r.writes and not r.name.startswith("headgate-routes-")
+        ]
+        return [f"{r.verb} {r.resource}" for r in asked]
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -112,7 +118,8 @@ async def test_nothing_is_written_at_rest_while_dead_letters_age_and_groups_idle
     async with estate.changes() as changes:
         with suppress(LocalError):
             await until("something is written", is_written, limit=REST)
-        assert (written, changes) == ([], [])
+        assert written == [], "\n".join(changes)
+        assert changes == []
     assert scene.operator.complaints == []
 
 
@@ -120,10 +127,11 @@ async def figures_are_true(estate: Estate) -> None:
     """Wait until status shows what there is; where a figure moves later it is written at most once in half a minute."""
 
     async def true() -> bool:
-        lag = (await estate.status("ConsumerGroup", "idle")).get("lag") or {}
+        idle = await estate.status("ConsumerGroup", "idle")
         dead = await estate.status("DeadLetterQueue", "dead")
         messages = (await estate.status("EventTopic", "calm")).get("messages")
-        capturing = condition(dead, "Capturing").get("status")
-        return (lag.get("pending"), dead.get("depth"), messages, capturing) == (0, 1, "3", "True")
+        capturing = {condition(each, "Capturing").get("status") for each in (idle, dead)}
+        figures = ((idle.get("lag") or {}).get("pending"), dead.get("depth"), messages)
+        return (figures, capturing) == ((0, 1, "3"), {"True"})
 
     await until("figures are true", true, limit=15)
