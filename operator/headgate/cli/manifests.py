@@ -60,6 +60,7 @@ class Manifests:
     estate: Estate
     places: Mapping[Ref, Place]  # of everything, also of what could not be read
     complaints: tuple[Complaint, ...]
+    bodies: Mapping[Ref, Mapping[str, Any]]  # as written, of everything whose spec can be read
 
 
 def read(sources: Sequence[str], namespace: str) -> Manifests:
@@ -72,7 +73,7 @@ def read(sources: Sequence[str], namespace: str) -> Manifests:
     for name, text in _texts(sources):
         reading.take_all(name, text)
     reading.assume()
-    return Manifests(reading.estate(), reading.places, tuple(reading.complaints))
+    return Manifests(reading.estate(), reading.places, tuple(reading.complaints), reading.bodies)
 
 
 class _Reading:
@@ -81,6 +82,7 @@ class _Reading:
     def __init__(self, namespace: str) -> None:
         self.places: dict[Ref, Place] = {}
         self.complaints: list[Complaint] = []
+        self.bodies: dict[Ref, Mapping[str, Any]] = {}
         self._namespace = namespace
         self._declared: dict[Ref, Declared[Any]] = {}
         self._labels: dict[str, Mapping[str, str]] = {}
@@ -164,6 +166,7 @@ class _Reading:
         if not name_fits(ref.name, loaded):
             yield FieldError("metadata.name", NAME_FITS.message, NAME_FITS.id)
         self._declared[ref] = Declared(ref, "", 1, loaded)
+        self.bodies[ref] = body
 
 
 _NO_SPEC: Final = FieldError("spec", "must be an object with fields")
