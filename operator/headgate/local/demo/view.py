@@ -15,7 +15,9 @@ from headgate.local.demo.stage import Stage
 from headgate.local.demo.timeline import Mark, Sample, Timeline, Who
 
 REDRAWS = 4  # a second
-LINES = 9  # of what happened
+LINES, FEWEST = 9, 3  # of what happened
+WIDE = 120  # columns that panels beside each other take
+FRAME, FRAME_WIDE = 24, 17  # lines of everything else
 STYLES: Mapping[Who, str] = {
     Who.STORY: "bold cyan",
     Who.US: "yellow",
@@ -38,7 +40,7 @@ async def _live(stage: Stage, console: Console) -> None:
     promises = {group.name: group.promise for group in stage.estate.groups}
     with Live(console=console, refresh_per_second=REDRAWS, transient=True) as live:
         while True:
-            live.update(screen(stage.timeline, promises, stage.now()))
+            live.update(screen(stage.timeline, promises, stage.now(), console.width, console.height))
             await asyncio.sleep(1 / REDRAWS)
 
 
@@ -64,23 +66,30 @@ def plain(mark: Mark) -> str:
     return f"{mark.at:6.1f} s  {WORDS[mark.who]:>8}  {mark.text}"
 
 
-def screen(timeline: Timeline, promises: Mapping[str, float], now: float) -> RenderableType:
-    """Everything at one look."""
-    sample = timeline.last
+def screen(
+    timeline: Timeline, promises: Mapping[str, float], now: float, width: int = 130, height: int = 50
+) -> RenderableType:
+    """Everything at one look; on a narrow terminal below each other, on a low one with fewer lines of what happened."""
+    sample, wide = timeline.last, width >= WIDE
     away = Text("  the broker is away", style="bold red") if sample.away else Text("")
     head = Text.assemble((timeline.headline(), "bold cyan"), f"   {now:.0f} s", away)
-    tables = Table.grid(expand=True, padding=(0, 1))
-    tables.add_column(ratio=5)
-    tables.add_column(ratio=3)
-    tables.add_row(
-        Panel(_groups(sample, promises), title="groups"), Panel(_stores(sample), title="topics, dead letters")
-    )
+    groups = Panel(_groups(sample, promises), title="groups")
+    stores = Panel(_stores(sample), title="topics, dead letters")
+    lines = max(FEWEST, min(LINES, (height - (FRAME_WIDE if wide else FRAME)) // 2))
     return Group(
         Panel(head, title="Headgate"),
-        tables,
-        Panel(_feed(timeline.marks, operator=True), title="what the operator did"),
-        Panel(_feed(timeline.marks, operator=False), title="what happened"),
+        *((_beside(groups, stores),) if wide else (groups, stores)),
+        Panel(_feed(timeline.marks, lines, operator=True), title="what the operator did"),
+        Panel(_feed(timeline.marks, lines, operator=False), title="what happened"),
     )
+
+
+def _beside(left: RenderableType, right: RenderableType) -> RenderableType:
+    grid = Table.grid(expand=True, padding=(0, 1))
+    grid.add_column(ratio=5)
+    grid.add_column(ratio=3)
+    grid.add_row(left, right)
+    return grid
 
 
 def _groups(sample: Sample, promises: Mapping[str, float]) -> RenderableType:
@@ -107,13 +116,13 @@ def _stores(sample: Sample) -> RenderableType:
     return table
 
 
-def _feed(marks: Sequence[Mark], *, operator: bool) -> RenderableType:
-    chosen = [mark for mark in marks if (mark.who is Who.OPERATOR) == operator][-LINES:]
+def _feed(marks: Sequence[Mark], most: int, *, operator: bool) -> RenderableType:
+    chosen = [mark for mark in marks if (mark.who is Who.OPERATOR) == operator][-most:]
     lines = [
         Text.assemble((f"{m.at:6.1f} s ", "dim"), (m.text, STYLES[m.who]), no_wrap=True, overflow="ellipsis")
         for m in chosen
     ]
-    return Group(*lines, *(Text("") for _ in range(LINES - len(lines))))
+    return Group(*lines, *(Text("") for _ in range(most - len(lines))))
 
 
 def _table(*columns: str) -> Table:
