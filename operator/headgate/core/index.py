@@ -98,9 +98,13 @@ class Index:
         return () if filed is None else tuple(r for r in self._names[filed.scope, filed.name] if r != ref)
 
     def overlapping(self, ref: Ref) -> tuple[Declared[EventTopicSpec], ...]:
-        """Other topics of the same broker that take a subject in common with this one."""
+        """Other topics of the same broker that take a subject in common with this one.
+
+        Those that want the same name are not among them: there is one stream to decide about, not two.
+        """
         filed = self._filed[ref]
-        others = {o for s in filed.subjects for o in self._subjects[filed.scope].overlapping(s)} - {ref}
+        others = {o for s in filed.subjects for o in self._subjects[filed.scope].overlapping(s)}
+        others -= {ref, *self.rivals(ref)}
         return tuple(self._filed[other].declared for other in sorted(others))
 
     def _learn(self, broker: Ref, template: str) -> None:
