@@ -43,6 +43,7 @@ class Floor:
     seen: dict[str, int] = field(default_factory=dict)  # name to generation; 0: going
     gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(IN_FLIGHT))
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    failed: asyncio.Future[None] = field(default_factory=asyncio.Future)
 
     async def run(self) -> None:
         """List, then watch, for ever."""
@@ -70,7 +71,13 @@ class Floor:
         work = self.release(name) if going else self.keep(body, new=known is None)
         task = asyncio.create_task(work)
         self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(self.ended)
+
+    def ended(self, task: asyncio.Task[None]) -> None:
+        """Nothing is repeated, so nothing may fail."""
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None and not self.failed.done():
+            self.failed.set_exception(error)
 
     async def keep(self, body: dict[str, Any], *, new: bool) -> None:
         """Create or update one."""
@@ -94,7 +101,7 @@ class Floor:
         data = json.dumps(body).encode()
         async with self.http.patch(f"{self.topics}/{path}", data=data, headers=MERGE) as response:
             answer = json.loads(await response.read())
-            assert response.status == 200, answer
+            assert response.ok, answer
 
     async def stream(self, verb: str, name: str, body: dict[str, Any] | None) -> dict[str, Any]:
         """One call to the broker."""
@@ -159,9 +166,9 @@ async def bare(floor: Floor) -> None:
 
 
 @asynccontextmanager
-async def session(kubeconfig: Path) -> AsyncIterator[aiohttp.ClientSession]:
+async def session(kubeconfig: str) -> AsyncIterator[aiohttp.ClientSession]:
     """Signed in to the one cluster of a kubeconfig that is written as JSON."""
-    found = json.loads(kubeconfig.read_text())
+    found = json.loads(kubeconfig)
     cluster, user = found["clusters"][0]["cluster"], found["users"][0]["user"]
     trusted = ssl.create_default_context(
         cadata=base64.b64decode(cluster["certificate-authority-data"]).decode()
@@ -174,27 +181,32 @@ async def session(kubeconfig: Path) -> AsyncIterator[aiohttp.ClientSession]:
         yield http
 
 
-async def main() -> None:
-    """Run until SIGTERM, or through the bare loop once."""
+def arguments() -> argparse.Namespace:
+    """What is to be done where."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("mode", choices=("watch", "bare"))
-    parser.add_argument("--kubeconfig", type=Path, required=True)
+    parser.add_argument("--kubeconfig", type=lambda name: Path(name).read_text(), required=True)
     parser.add_argument("--namespace", required=True)
     parser.add_argument("--nats", default="")
-    asked = parser.parse_args()
+    return parser.parse_args()
+
+
+async def main(asked: argparse.Namespace) -> None:
+    """Run until SIGTERM, or through the bare loop once."""
     topics = f"/apis/headgate.dev/v1alpha1/namespaces/{asked.namespace}/eventtopics"
     async with session(asked.kubeconfig) as http:
         broker = await nats.connect(asked.nats) if asked.nats else None
         floor = Floor(http, topics, broker)
         running = asyncio.ensure_future(floor.run() if asked.mode == "watch" else bare(floor))
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
-        await asyncio.wait({running})
-        if not running.cancelled():
-            running.result()
+        done, _ = await asyncio.wait({running, floor.failed}, return_when=asyncio.FIRST_COMPLETED)
+        for each in done:
+            if not each.cancelled():
+                each.result()
         if broker is not None:
             await broker.close()
     print(json.dumps(floor.calls), flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(asyncio.run(main(arguments())))

@@ -15,6 +15,7 @@ from statistics import median
 from bench.figures import Figure
 from bench.programs import Program, floor, operator
 from bench.scene import PLENTY, Json, Scene, at_once, is_ready, say, scene, served
+
 from headgate.local.audit import Request
 from headgate.local.waiting import until
 
@@ -51,7 +52,7 @@ def topic(name: str, hours: int = 168) -> Json:
     return {
         "brokerRef": {"name": "main"},
         "subjects": [f"{name}.>"],
-        "retention": {"maxAge": f"{hours}h", "maxBytes": "64Mi"},
+        "retention": {"maxAge": f"{hours}h", "maxBytes": "1Mi"},
         "deletionPolicy": "Delete",
         "owner": {"team": "bench", "contact": "#bench"},
     }

@@ -7,7 +7,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import aiohttp
 from bench.scene import Scene
+
 from headgate.local.audit import AuditLog, Request
 from headgate.local.processes import Process
 from headgate.local.waiting import until
@@ -73,7 +75,6 @@ class Program:
 
     async def ready(self) -> None:
         """Wait until the operator has looked at everything once."""
-        import aiohttp  # noqa: PLC0415
 
         async def is_ready() -> bool:
             assert self.process.running, self.process.tail()
@@ -84,7 +85,7 @@ class Program:
                 aiohttp.ClientSession() as http,
                 http.get(f"http://127.0.0.1:{port}/readyz") as answer,
             ):
-                return answer.status == 200
+                return answer.ok
 
         await until("the operator is ready", is_ready, limit=LIMIT)
 

@@ -9,8 +9,9 @@ import asyncio
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from bench import life
+from bench import lag, life, mover, restart
 from bench.figures import Figure, table, write
 
 OUT = Path("out/bench.json")
@@ -19,7 +20,23 @@ BENCHES: dict[str, tuple[str, Callable[[argparse.Namespace], Coroutine[None, Non
         "EventTopics created, updated, deleted, found at start",
         lambda asked: life.measure(asked.objects, asked.rounds),
     ),
+    "restart": ("kill -9 and start again", lambda asked: restart.measure(asked.objects)),
+    "lag": ("from lag to a scaled workload", lambda asked: lag.measure(asked.objects)),
+    "mover": ("dead letters moved, against a bare loop", lambda _: moved()),
 }
+
+
+async def moved() -> list[Figure]:
+    """The mover's own bench in figures of this one."""
+    with TemporaryDirectory() as directory:
+        found = await mover.measure(Path(directory) / "run")
+    return [
+        Figure("dead letters moved / bare loop", found.share, "x", least=mover.FLOOR_SHARE),
+        Figure("dead letters moved", found.mover, "/s", least=mover.FLOOR_RATE),
+        Figure("bare loop", found.bare, "/s"),
+        Figure("mover's processor time per dead letter", found.mover_cpu_per_event_us, "us"),
+        Figure("bare loop's processor time per dead letter", found.bare_cpu_per_event_us, "us"),
+    ]
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 """A control plane and a broker of the bench's own, and the objects of it in bulk. Does not know what is measured."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any
 import nats
 from nats.aio.client import Client as Nats
 
+from headgate.brokers.nats.names import ADVISORIES_NAME
 from headgate.local.binaries import resolve
 from headgate.local.client import Client
 from headgate.local.controlplane import ControlPlane, start_control_plane
@@ -99,9 +101,9 @@ class Scene:
 
     async def streams(self) -> int:
         """How many streams there are in the broker, Headgate's own aside."""
-        jetstream = self.nats.jetstream()
-        names = [one.config.name or "" for one in await jetstream.streams_info_iterator()]
-        return sum(not name.startswith("headgate") for name in names)
+        found = json.loads(await self.ask("INFO"))
+        own = json.loads(await self.ask(f"STREAM.INFO.{ADVISORIES_NAME}"))
+        return int(found["streams"]) - ("error" not in own)
 
 
 async def at_once(calls: Iterable[Callable[[], Awaitable[Any]]]) -> None:
@@ -118,9 +120,9 @@ async def at_once(calls: Iterable[Callable[[], Awaitable[Any]]]) -> None:
 def is_ready(body: Json) -> bool:
     """Whether an object is Ready at its present generation."""
     conditions = (body.get("status") or {}).get("conditions") or ()
-    ready = next((each for each in conditions if each["type"] == "Ready"), {})
+    ready: Json = next((each for each in conditions if each["type"] == "Ready"), {})
     current = ready.get("observedGeneration") == body["metadata"]["generation"]
-    return current and ready["status"] == "True"
+    return bool(current and ready["status"] == "True")
 
 
 @asynccontextmanager
