@@ -80,6 +80,10 @@ class Journal:
     calls: list[Call] = field(default_factory=list)
     struck: asyncio.Event = field(default_factory=asyncio.Event)
     struck_at: float = 0.0
+    heard: asyncio.Event = field(
+        default_factory=asyncio.Event
+    )  # set by every call and every answer to a write
+    _ending: "asyncio.Future[None] | None" = None
     _seen: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
     def note(self, actor: str, wire: str, name: str, subject: str, body: bytes, *, writes: bool) -> Call:
@@ -89,7 +93,13 @@ class Journal:
         point = Point(self.step, actor, masked, self._seen[self.step, actor, masked])
         call = Call(len(self.calls) + 1, point, wire, subject, body, writes, monotonic())
         self.calls.append(call)
+        self.heard.set()
         return call
+
+    def answered(self, call: Call, status: int = 0) -> None:
+        """A call is over, for whoever made it or for the wire."""
+        call.ended, call.status = monotonic(), status
+        self.heard.set()
 
     def strikes(self, call: Call) -> Kind | None:
         """What happens to this call; a fault strikes once."""
@@ -100,8 +110,14 @@ class Journal:
         return self.fault.kind
 
     async def end(self, call: Call) -> None:
-        """Kill whoever made a call."""
-        await self.kill(call.point.actor)
+        """Kill whoever made a call; goes on when the connection of the call, and with it the caller of this, is no more."""
+        self._ending = asyncio.ensure_future(self.kill(call.point.actor))
+        await asyncio.shield(self._ending)
+
+    async def dead(self) -> None:
+        """Wait until a death under way is over."""
+        if self._ending is not None:
+            await self._ending
 
     def of(self, wire: str, *, writes: bool | None = None, step: str | None = None) -> list[Call]:
         """The calls of one wire."""

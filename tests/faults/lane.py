@@ -3,13 +3,16 @@
 import asyncio
 import json
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import aiohttp
 import nats as nats_py
+from nats.aio.client import Client as Nats
 from tests.faults.journal import MOVER, OPERATOR, Journal
 from tests.faults.proxies import KubeProxy, NatsProxy
 from tests.servers import nats_server
@@ -34,11 +37,16 @@ class Program:
     words: Sequence[str]
     process: Process | None = None
 
+    _began: int = 0  # where in the log its present life begins
+
     def start(self) -> None:
         """Start it where it does not run."""
         if self.process is None:
+            self._began = len(self.log)
             command = [sys.executable, "-m", "headgate", *self.words]
-            self.process = self.run.start(self.name, command, env={**os.environ, "HEADGATE_HOST": "127.0.0.1"})
+            self.process = self.run.start(
+                self.name, command, env={**os.environ, "HEADGATE_HOST": "127.0.0.1"}
+            )
 
     async def kill(self) -> None:
         """SIGKILL."""
@@ -50,6 +58,24 @@ class Program:
     def died(self) -> bool:
         """Whether it ended by itself."""
         return self.process is not None and not self.process.running
+
+    async def ready(self) -> None:
+        """Wait until it has looked at everything once; where it was told to end meanwhile, that is enough."""
+        async with aiohttp.ClientSession() as session:
+
+            async def is_ready() -> bool:
+                if self.process is None or self.died:
+                    return True
+                told = re.findall(r"probes on port (\d+)", self.log[self._began :])
+                if not told:
+                    return False
+                try:
+                    async with session.get(f"http://127.0.0.1:{told[0]}/readyz") as answer:
+                        return answer.status == 200
+                except aiohttp.ClientError:
+                    return False
+
+            await until(f"{self.name} is ready", is_ready, limit=20, every=0.1)
 
     @property
     def log(self) -> str:
@@ -64,7 +90,7 @@ class Lane:
 
     name: str  # of the namespace and of the installation
     api: Client
-    nats: nats_py.NATS  # the administrator's own connection
+    nats: Nats  # the administrator's own connection
     broker_url: str  # through the proxy
     canary: str  # the one secret of this lane
     journal: Journal = field(default_factory=lambda: Journal(str, _nobody))
@@ -76,13 +102,10 @@ class Lane:
         answer: Json = json.loads((await self.nats.request(f"$JS.API.{subject}", payload, timeout=5)).data)
         return answer
 
-    async def kill(self, actor: str) -> None:
-        """End an actor at once."""
+    async def restart(self, actor: str) -> None:
+        """Kill an actor and start it again, as a kubelet would."""
         await self.programs[actor].kill()
-
-    def revive(self) -> None:
-        """Start the operator, and every other actor that was killed while it was needed."""
-        self.programs[OPERATOR].start()
+        self.programs[actor].start()
 
     async def wipe(self) -> None:
         """Leave the server as empty as it was in the beginning."""

@@ -1,6 +1,7 @@
 """The life of one topic, one group and one dead-letter queue on a broker, step by step, and how it looks. Knows no fault."""
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,7 +28,8 @@ BROKER, POLICY, QUEUE, TOPIC, GROUP = (
 ALL: Final = (BROKER, POLICY, QUEUE, TOPIC, GROUP)
 Named = tuple[str, str]
 # What differs from life to life by itself, or grows with time.
-_MOVING: Final = frozenset({"lastTransitionTime", "oldestTime", "identity", "since", "sampledAt", "lag", "resourceVersion"})
+_MOVING: Final = frozenset({"lastTransitionTime", "oldestTime", "identity", "lag", "checkpoint"})
+_SAMPLED: Final = frozenset({"Capturing"})  # conditions that follow a look every few seconds
 _UIDS: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _TIMES: Final = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
@@ -42,7 +44,11 @@ class Life:
 
     def mask(self, text: str) -> str:
         """A text without what names this life."""
-        return text.replace(self.name, "*").replace(self.lane.name, "lane")
+        return (
+            text.replace(self.name, "*")
+            .replace(self.lane.name, "lane")
+            .replace(self.lane.broker_url, "broker")
+        )
 
     def called(self, short: str) -> str:
         """The name of an object of this life."""
@@ -89,7 +95,12 @@ class Life:
             await self.lane.api.delete(self.path(what))
 
     async def _put(self, what: Named, spec: Json) -> None:
-        body = {"apiVersion": GROUP_VERSION, "kind": what[0], "metadata": {"name": self.called(what[1])}, "spec": spec}
+        body = {
+            "apiVersion": GROUP_VERSION,
+            "kind": what[0],
+            "metadata": {"name": self.called(what[1])},
+            "spec": spec,
+        }
         made = await self.lane.api.apply(self.path(what), body)
         self.uids[what] = made["metadata"]["uid"]
 
@@ -101,7 +112,12 @@ class Life:
         return {
             BROKER: {"nats": nats, "resyncInterval": "1s"},
             POLICY: {"attempts": 3, "handlingTimeout": "10s", "backoff": wait},
-            QUEUE: {"brokerRef": broker, "owner": owner, "retention": {"maxAge": "24h"}, "deletionPolicy": "Retain"},
+            QUEUE: {
+                "brokerRef": broker,
+                "owner": owner,
+                "retention": {"maxAge": "24h"},
+                "deletionPolicy": "Retain",
+            },
             TOPIC: {
                 "brokerRef": broker,
                 "subjects": [f"{stream}.>"],
@@ -137,7 +153,7 @@ class Life:
                 "finalizers": item["metadata"].get("finalizers") or [],
                 "deleting": "deletionTimestamp" in item["metadata"],
                 "current": _current(item),
-                "status": _settled(item.get("status")),
+                "status": settled(item.get("status")),
             }
             for item in items
         }
@@ -145,7 +161,10 @@ class Life:
     async def _maps(self) -> Json:
         items = (await self.lane.api.get(f"/api/v1/namespaces/{self.lane.name}/configmaps"))["items"]
         return {
-            f"configmap {item['metadata']['name']}": {"data": item.get("data"), "labels": item["metadata"].get("labels")}
+            f"configmap {item['metadata']['name']}": {
+                "data": item.get("data"),
+                "labels": item["metadata"].get("labels"),
+            }
             for item in items
             if item["metadata"]["name"].startswith(self.name)  # the others go when the collector comes round
             and not self._orphaned(item)
@@ -165,21 +184,18 @@ class Life:
                 "messages": stream["state"]["messages"],
             }
             for reader in (await lane.ask(f"CONSUMER.LIST.{name}", {})).get("consumers") or ():
+                if not reader["config"].get("durable_name"):
+                    continue  # lasts as long as one look; the server drops it by itself
                 state = {key: reader[key] for key in ("num_pending", "num_ack_pending")}
                 found[f"durable {name} {reader['name']}"] = {"config": reader["config"], **state}
         return found
 
-    async def gone(self) -> bool:
-        """Whether no object of this life is left."""
+    async def bury(self) -> None:
+        """Remove by force whatever a life that went wrong has left."""
         for what in ALL:
-            try:
-                await self.lane.api.get(self.path(what))
-            except ApiError as error:
-                if error.status != 404:
-                    raise
-            else:
-                return False
-        return True
+            with contextlib.suppress(ApiError):
+                await self.lane.api.delete(self.path(what))
+                await self.lane.api.patch(self.path(what), {"metadata": {"finalizers": []}})
 
 
 def _current(item: Json) -> bool:
@@ -189,13 +205,17 @@ def _current(item: Json) -> bool:
     return bool(spoken) and all(seen == generation for seen in spoken)
 
 
-def _settled(value: Any) -> Any:
+def settled(value: Any) -> Any:
     """A status without what moves by itself."""
     if isinstance(value, dict):
-        return {key: _settled(inner) for key, inner in value.items() if key not in _MOVING}
+        return {key: settled(inner) for key, inner in value.items() if key not in _MOVING}
     if isinstance(value, list):
-        return [_settled(inner) for inner in value]
+        return [settled(inner) for inner in value if not _is_sampled(inner)]
     return value
+
+
+def _is_sampled(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("type") in _SAMPLED
 
 
 def _without_identity(config: Json) -> Json:
@@ -206,5 +226,5 @@ def _without_identity(config: Json) -> Json:
 
 def journal_of(life: Life) -> Journal:
     """An empty journal for a life, which its lane uses from now on."""
-    life.lane.journal = Journal(life.mask, life.lane.kill)
+    life.lane.journal = Journal(life.mask, life.lane.restart)
     return life.lane.journal

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -52,8 +53,12 @@ class KubeProxy:
         journal = self._journal()
         name = f"{request.method} {'/'.join(request.path.split('/')[-3:])}"
         call = journal.note(self._actor, "kube", name, request.path, body, writes=True)
-        answer = await self._struck(journal, call, request, body)
-        call.ended, call.status = asyncio.get_running_loop().time(), answer.status
+        try:
+            answer = await self._struck(journal, call, request, body)
+        except ConnectionResetError:
+            journal.answered(call)
+            raise
+        journal.answered(call, answer.status)
         return answer
 
     async def _struck(self, journal: Journal, call: Call, request: web.Request, body: bytes) -> web.Response:
@@ -221,18 +226,19 @@ class NatsProxy:
                     await self._journal().end(line.after.pop(words[1]))
                     return
                 if (call := line.open.pop(words[1], None)) is not None:
-                    call.ended = asyncio.get_running_loop().time()
+                    self._journal().answered(call)
             writer.write(frame)
             await writer.drain()
 
 
+_DRAWN = re.compile(r"(?<=-dead)\.[A-Za-z0-9]{8}$")  # readers that last as long as one look
 _CHANGING = ("CREATE", "UPDATE", "DELETE", "PAUSE", "PURGE")
 
 
 def spoken(subject: str, payload: bytes) -> tuple[str, bool]:
     """What a publication is called, and whether it changes something in the broker."""
     if subject.startswith("$JS.API."):
-        name = subject.removeprefix("$JS.API.")
+        name = _DRAWN.sub(".(drawn)", subject.removeprefix("$JS.API."))
         return name, any(f".{verb}." in name for verb in _CHANGING)
     if subject.startswith("$JS.ACK."):
         words = subject.split(".")
