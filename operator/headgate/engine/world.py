@@ -87,8 +87,12 @@ class World:
         self._sent[ref] = status
 
     def absorb(self, ref: Ref, body: Mapping[str, Any]) -> None:
-        """Take note of the answer to a write of our own, which concerns nobody else."""
+        """Take note of the answer to a write of our own. It may tell of somebody else's, too, and then tells it first."""
+        before = self.entries.get(ref)
         self._absorb(ref, body)
+        after = self.entries[ref]
+        if before is not None and before is not after and _was_edited(before, after):
+            self._on_dirty((ref, *self.dependents(ref)))
 
     def gone(self, ref: Ref) -> None:
         """Take note that a write found the object gone; the watch says the same, only later."""
@@ -145,7 +149,8 @@ class World:
             return False
         entry = self._read(ref, body, before)
         self.entries[ref] = entry
-        self._file(entry)
+        if before is None or before.declared is not entry.declared:
+            self._file(entry)
         return before is None or _differs(before, entry, self._sent.get(ref))
 
     def _file(self, entry: Entry) -> None:
@@ -217,12 +222,19 @@ def _renew(declared: Declared[Any], meta: Mapping[str, Any], record: Record) -> 
 def _differs(before: Entry, after: Entry, sent: Mapping[str, Any] | None) -> bool:
     """A finalizer that appeared is our own; one that vanished was taken away by somebody."""
     return (
+        _was_edited(before, after)
+        or (before.guarded and not after.guarded)
+        or after.status not in (before.status, sent)
+    )
+
+
+def _was_edited(before: Entry, after: Entry) -> bool:
+    """Whether a person did something."""
+    return (
         before.uid != after.uid
         or before.generation != after.generation
         or _intent(before.declared) != _intent(after.declared)
         or before.deleting_since != after.deleting_since
-        or (before.guarded and not after.guarded)
-        or after.status not in (before.status, sent)
     )
 
 

@@ -91,7 +91,9 @@ class Process:
     async def _act(self) -> None:
         comparison = Comparison(self.kube, self.scope, self.engine)
         self._pulse.opened = comparison.opened
-        watches = Watches(self.kube.config, self.scope, self.engine, self._pulse, self.metrics)
+        watches = Watches(
+            self.kube.config, self.scope, self.engine, self._pulse, self.metrics, self.kube.known
+        )
         watching_stop = asyncio.Event()
         tasks = {
             _task("engine", self.engine.run()),

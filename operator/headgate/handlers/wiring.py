@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 import kopf
@@ -16,6 +16,7 @@ import kopf
 from headgate.handlers.events import Inbox, Scope, watch
 from headgate.handlers.listing import streams
 from headgate.kube.config import KubeConfig
+from headgate.kube.known import Known
 from headgate.kube.pulse import Pulse
 from headgate.kube.transport import open_session
 from headgate.telemetry.metrics import Metrics
@@ -60,6 +61,7 @@ class Watches:
     inbox: Inbox
     pulse: Pulse
     metrics: Metrics
+    known: Known = field(default_factory=Known)  # what the inbox was told by other ways
 
     async def run(self, stop: asyncio.Event, on_started: Callable[[], None]) -> None:
         """Watch until told to stop. `on_started` is called once kopf has taken its places, the signals' too."""
@@ -98,7 +100,7 @@ class Watches:
 
         @kopf.on.login(registry=registry)
         async def _(**_: object) -> kopf.AiohttpSession:
-            opened = open_session(self.config, limit=0, response_class=self.pulse.response_class())
+            opened = open_session(self.config, limit=0, response_class=self.pulse.response_class(self.known))
             session = await sessions.enter_async_context(opened)
             return kopf.AiohttpSession(
                 server=self.config.server,

@@ -8,6 +8,7 @@ from headgate.kube import paths, read
 from headgate.kube.config import KubeConfig
 from headgate.kube.discovery import Discovery
 from headgate.kube.errors import NotFound
+from headgate.kube.known import Known
 from headgate.kube.transport import DEADLINE, JSON_PATCH, MERGE, Meter, Transport, unmetered
 from headgate.kube.values import ConfigMap, Lease, Listing, Named, Owner, Rival, Scale, Secret, Workload
 
@@ -24,6 +25,7 @@ class KubeClient:
 
     def __init__(self, config: KubeConfig, *, meter: Meter = unmetered, deadline: float = DEADLINE) -> None:
         self.config = config
+        self.known = Known()  # what callers have in their hands and need not be told by a watch
         self._http = Transport(config, meter=meter, deadline=deadline)
         self._discovery = Discovery(self._http)
 
@@ -43,7 +45,10 @@ class KubeClient:
 
     async def list(self, kind: str, namespace: str | None = None, *, metadata_only: bool = False) -> Listing:
         """All objects of one of our kinds, in pages; with `metadata_only` without spec and status."""
-        return await self._pages(paths.of_kind(kind, namespace), METADATA_ONLY if metadata_only else None)
+        found = await self._pages(paths.of_kind(kind, namespace), METADATA_ONLY if metadata_only else None)
+        for item in () if metadata_only else found.items:
+            self.known.add(item)
+        return found
 
     async def list_namespaces(self) -> Listing:
         """All namespaces."""
@@ -73,7 +78,9 @@ class KubeClient:
             meta["resourceVersion"] = resource_version
         if annotations:
             meta["annotations"] = dict(annotations)
-        return await self._merge(paths.of_kind(kind, namespace, name), {"metadata": meta})
+        body = await self._merge(paths.of_kind(kind, namespace, name), {"metadata": meta})
+        self.known.add(body)
+        return body
 
     async def replace_status(
         self, kind: str, namespace: str, name: str, *, uid: str, status: Mapping[str, Any]
@@ -87,7 +94,9 @@ class KubeClient:
             {"op": "add", "path": "/status", "value": status},
         ]
         path = paths.of_kind(kind, namespace, name, "status")
-        return await self._http.write("PATCH", path, patch, content_type=JSON_PATCH, fieldManager=MANAGER)
+        body = await self._http.write("PATCH", path, patch, content_type=JSON_PATCH, fieldManager=MANAGER)
+        self.known.add(body)
+        return body
 
     # --- what belongs to them
 

@@ -9,6 +9,8 @@ from typing import Any, cast
 
 import aiohttp
 
+from headgate.kube.known import Known
+
 Stream = str
 """The path of a watched collection, e.g. /apis/headgate.dev/v1alpha1/eventtopics."""
 
@@ -45,9 +47,9 @@ class Pulse:
         now = self._now()
         return {stream: now - at for stream, at in self._beats.items()}
 
-    def response_class(self) -> type[aiohttp.ClientResponse]:
-        """What a session needs so that its watches are felt here."""
-        pulse = self
+    def response_class(self, known: Known | None = None) -> type[aiohttp.ClientResponse]:
+        """What a session needs so that its watches are felt here, and bring only what is not known."""
+        pulse, heard = self, known or Known()
 
         class Felt(aiohttp.ClientResponse):
             async def start(self, connection: "aiohttp.connector.Connection") -> aiohttp.ClientResponse:
@@ -56,24 +58,31 @@ class Pulse:
                     watch = self.url.query.get("watch") == "true"
                     pulse.answered(self.url.path, watch=watch)
                     if watch:
-                        felt = _Felt(self.content, lambda: pulse.beat(self.url.path))
+                        felt = _Felt(self.content, lambda: pulse.beat(self.url.path), heard)
                         self.content = cast("aiohttp.StreamReader", felt)
                 return self
+
+            async def json(self, **how: Any) -> Any:  # noqa: ANN401  (as the library has it)
+                return heard.listed(await super().json(**how))
 
         return Felt
 
 
 class _Felt:
-    """A body that tells of every chunk that is taken from it, and is the original one otherwise."""
+    """A body that tells of every chunk that is taken from it, without what is known already."""
 
-    def __init__(self, content: aiohttp.StreamReader, beat: Callable[[], None]) -> None:
+    def __init__(self, content: aiohttp.StreamReader, beat: Callable[[], None], known: Known) -> None:
         self._content = content
         self._beat = beat
+        self._known = known
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  (whatever the original has)
         return getattr(self._content, name)
 
-    async def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+    def iter_chunked(self, size: int) -> AsyncIterator[bytes]:
+        return self._known.sieve(self._chunks(size))
+
+    async def _chunks(self, size: int) -> AsyncIterator[bytes]:
         async for chunk in self._content.iter_chunked(size):
             self._beat()
             yield chunk
