@@ -18,7 +18,7 @@ from headgate.api.common import ApiModel
 from headgate.brokers.base import Refused
 from headgate.core.changes import Standing
 from headgate.core.compiled import Compiled
-from headgate.core.conditions import Aspect
+from headgate.core.conditions import Aspect, yes
 from headgate.core.estate import Declared, Ref
 from headgate.core.index import BROKER, GROUP, QUEUE, external_name
 from headgate.core.lagview import LagView
@@ -312,4 +312,11 @@ def _scaling(view: ScalingView | None) -> ScalingAccount | None:
 def _aspects(view: ScalingView | None) -> tuple[Aspect, ...]:
     if view is None:
         return ()
-    return (Aspect("ScalingActive", view.active, str(view.active_reason), view.active_message),)
+    saturated = (yes("RetrySaturated", "RetrySaturated", _SATURATED),) if view.retry_saturated else ()
+    return (Aspect("ScalingActive", view.active, str(view.active_reason), view.active_message), *saturated)
+
+
+_SATURATED = (
+    "events that wait for a retry take the places of new ones, which more replicas would not change: repair what the "
+    "workers fail at"
+)

@@ -10,7 +10,14 @@ from typing import Final
 
 from headgate.api import KINDS, ConsumerGroupSpec
 from headgate.api.crd import render
-from headgate.local.tables import binding_table, field_table, rbac_page, rules_page, status_table
+from headgate.local.tables import (
+    binding_table,
+    field_table,
+    rbac_page,
+    reasons_page,
+    rules_page,
+    status_table,
+)
 
 ROOT: Final = Path(__file__).parents[3]
 _END: Final = "<!-- end of generated part -->"
@@ -58,6 +65,7 @@ def generated(root: Path) -> Iterator[Generated]:
             page, filled(text, "binding", binding_table()) if kind.spec is ConsumerGroupSpec else text
         )
     yield Generated(root / "docs" / "rules.md", rules_page())
+    yield Generated(root / "docs" / "reasons.md", reasons_page())
     yield Generated(root / "docs" / "rbac.md", rbac_page())
 
 

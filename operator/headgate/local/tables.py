@@ -10,6 +10,9 @@ from headgate.api.schema import Shape, default_of, fields_of, jsonname, shape_of
 from headgate.api.types import DecimalText, DurationText, SizeText, TimeText, Written
 from headgate.brokers.nats.binding import BINDING_KEYS
 from headgate.core.checks import RULES
+from headgate.core.condition_types import CONDITION_TYPES
+from headgate.core.meaning import Meaning
+from headgate.core.reasons import REASONS
 from headgate.core.rule import Rule
 from headgate.kube.rbac import RULES as RIGHTS
 from headgate.kube.rbac import Rule as Right
@@ -123,3 +126,19 @@ def _right(right: Right) -> str:
     named = f" ({', '.join(right.names)})" if right.names else ""
     why = f"{right.why} (optional)" if right.optional else right.why
     return f"| {right.component} | {_SCOPES[right.scope]} | {resource}{named} | {', '.join(right.verbs)} | {_cell(why)} |"
+
+
+def reasons_page() -> str:
+    """Every type of condition and every reason, with what to do."""
+    conditions, reasons = _meanings("condition", CONDITION_TYPES), _meanings("reason", REASONS)
+    parts = ("# Conditions and reasons", _REASONS, "## Conditions", conditions, "## Reasons", reasons)
+    return HEADER + "\n\n".join(parts) + "\n"
+
+
+_REASONS = """Conditions, plans, Events, metrics and errors use the same words, and keep them. `headgate explain WORD` prints one of
+these; `headgate explain` alone lists them."""
+
+
+def _meanings(head: str, table: Mapping[str, Meaning]) -> str:
+    rows = (f"| `{word}` | {_cell(told.what)} | {_cell(told.todo)} |" for word, told in sorted(table.items()))
+    return "\n".join([f"| {head} | means | what to do |", "| --- | --- | --- |", *rows])

@@ -1,0 +1,205 @@
+"""Reasons that come from connecting to a broker and from what it answers. Data only: decides nothing."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from headgate.core.meaning import Meaning
+
+OF_BROKERS: Final[Mapping[str, Meaning]] = {
+    # connecting
+    "Connected": Meaning(
+        "The broker answers and lets us in.",
+        "Nothing.",
+    ),
+    "Reachable": Meaning(
+        "The broker answers.",
+        "Nothing.",
+    ),
+    "Authorized": Meaning(
+        "The broker accepts the credentials.",
+        "Nothing.",
+    ),
+    "Unreachable": Meaning(
+        "The broker is away; everything keeps its last state and is looked at again when it answers.",
+        "Check address, network and the broker itself; condition Reachable of the EventBroker says why.",
+    ),
+    "ConnectFailed": Meaning(
+        "No connection to any server could be made.",
+        "Check the addresses, DNS, NetworkPolicies and whether the servers run.",
+    ),
+    "ConnectTimeout": Meaning(
+        "The servers did not answer in time.",
+        "Check network and load of the servers.",
+    ),
+    "Disconnected": Meaning(
+        "The connection broke; it may have been done.",
+        "Nothing; it is made again and the state is read back.",
+    ),
+    "TimedOut": Meaning(
+        "A request was not answered in time; it may have been done.",
+        "Nothing at first; the state is read back. Often: the broker is overloaded.",
+    ),
+    "NoResponders": Meaning(
+        "The server is there and nobody answers for streams.",
+        "Check that JetStream is on in this account and domain.",
+    ),
+    "TLSFailed": Meaning(
+        "The TLS handshake failed.",
+        "Check spec.<broker>.tls: the authority, the names in the server's certificate, the client certificate.",
+    ),
+    "AuthenticationFailed": Meaning(
+        "The broker does not accept the credentials.",
+        "Put the right ones into the Secret; it is read again by itself.",
+    ),
+    "PermissionDenied": Meaning(
+        "The credentials do not permit what is needed.",
+        "Give the account the permissions that the message names.",
+    ),
+    "CredentialsInvalid": Meaning(
+        "The Secret's content cannot be used as credentials.",
+        "Put the keys into the Secret that the message asks for.",
+    ),
+    "SecretNotFound": Meaning(
+        "The Secret that the EventBroker names does not exist.",
+        "Create it in the EventBroker's namespace or correct the name.",
+    ),
+    "SecretForbidden": Meaning(
+        "The Secret may not be read.",
+        "Permit get on that one Secret.",
+    ),
+    "SecretUnreadable": Meaning(
+        "The API server did not hand out the Secret just now.",
+        "Nothing; it is tried again.",
+    ),
+    "BrokerMissing": Meaning(
+        "The EventBroker does not say how to reach a broker.",
+        "Fill in the block of its kind in the spec; `headgate explain eb` lists them.",
+    ),
+    "BrokerInvalid": Meaning(
+        "The EventBroker's spec cannot be read.",
+        "Look at its conditions.",
+    ),
+    # what the server says for a while
+    "IncompleteResults": Meaning(
+        "The servers answered in part only.",
+        "Nothing; it is asked again.",
+    ),
+    "NoLeader": Meaning(
+        "A stream, a reader or the cluster has no leader right now.",
+        "Nothing for a minute; then look whether a majority of the servers is up.",
+    ),
+    "StreamOffline": Meaning(
+        "The stream's servers are away.",
+        "Bring them back; nothing is changed meanwhile.",
+    ),
+    "ConsumerOffline": Meaning(
+        "The reader's servers are away.",
+        "Bring them back; nothing is changed meanwhile.",
+    ),
+    "MoveInProgress": Meaning(
+        "The stream is being moved between servers.",
+        "Wait for the move to end.",
+    ),
+    "TooManyRequests": Meaning(
+        "The servers ask for fewer requests.",
+        "Nothing; it is tried again more slowly.",
+    ),
+    "TemporarilyUnavailable": Meaning(
+        "The server could not do it now.",
+        "Nothing; it is tried again.",
+    ),
+    "ServerTrouble": Meaning(
+        "The server failed at it.",
+        "Nothing at first; if it stays, read the server's log.",
+    ),
+    "Changed": Meaning(
+        "The object came, went or changed while it was written.",
+        "Nothing; it is read and decided again.",
+    ),
+    # what the server refuses
+    "RequestRefused": Meaning(
+        "The server refused the request for the reason in the message.",
+        "Read the message; mostly the object was changed by hand.",
+    ),
+    "LimitReached": Meaning(
+        "The account's or server's limit on streams, readers or storage is reached.",
+        "Raise the limit, or delete what is not needed.",
+    ),
+    "InsufficientResources": Meaning(
+        "The servers lack memory or disk for this.",
+        "Add disk, declare smaller bounds, or delete what is not needed.",
+    ),
+    "NoSuitablePeers": Meaning(
+        "No servers fit the asked placement and replicas.",
+        "Ask for fewer replicas or another placement, or add servers.",
+    ),
+    "UnsupportedByServer": Meaning(
+        "The server is too old for the field.",
+        "Upgrade the server, or take the field away.",
+    ),
+    "UnsupportedByBroker": Meaning(
+        "This kind of broker cannot do it.",
+        "Take the field away or declare what the message offers instead.",
+    ),
+    "NotYet": Meaning(
+        "Headgate cannot do this on this kind of broker yet.",
+        "Declare what the message offers instead.",
+    ),
+    "JetStreamNotEnabled": Meaning(
+        "The account or server has no JetStream.",
+        "Enable it, or correct the domain in the EventBroker.",
+    ),
+    "ImmutableSetting": Meaning(
+        "The server refuses to change a setting.",
+        "Declare the old value again, or move to a new object.",
+    ),
+    "ReplicasNotPossible": Meaning(
+        "So many copies cannot be kept there.",
+        "Declare fewer replicas, or add servers.",
+    ),
+    "MaxBytesRequired": Meaning(
+        "The account demands a bound on the size of every stream.",
+        "Declare retention.maxBytes.",
+    ),
+    "NameInvalid": Meaning(
+        "The broker does not take the name.",
+        "Choose another spec.externalName.",
+    ),
+    "SubjectsOverlap": Meaning(
+        "Another stream of the broker takes the same subjects already.",
+        "Declare other subjects, or change that stream.",
+    ),
+    "FiltersOverlap": Meaning(
+        "The server takes no overlapping filters in one group.",
+        "Leave out the narrower filter.",
+    ),
+    "InvalidSetting": Meaning(
+        "The server takes no such setting.",
+        "Correct the field that the message names.",
+    ),
+    "NotHonoured": Meaning(
+        "The server accepted a setting and made something else of it, mostly because it is too old.",
+        "Upgrade the server, or take the field away.",
+    ),
+    "MaxPayload": Meaning(
+        "The message is larger than the server takes.",
+        "Raise the server's max_payload.",
+    ),
+    "BadHeader": Meaning(
+        "A header cannot be sent as it is.",
+        "Look at the event's headers.",
+    ),
+    # the mover's notices
+    "CaptureMissing": Meaning(
+        "Nothing keeps the broker's notices yet, so what workers give up without saying so is not captured.",
+        "The operator makes it; look at condition Reachable of the EventBroker.",
+    ),
+    "CaptureRefused": Meaning(
+        "The mover's reader of notices cannot be made.",
+        "Read the message; mostly permissions are missing.",
+    ),
+    "NotMade": Meaning(
+        "The DeadLetterQueue is not in its broker yet.",
+        "Look at its conditions.",
+    ),
+}
