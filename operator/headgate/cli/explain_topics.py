@@ -92,6 +92,9 @@ def _fields(word: str) -> Iterator[Page]:
     head, _, rest = word.partition(".")
     named = _kind(head)
     path = (rest if named is not None else word).lower().replace("[]", "")
+    if named is not None and path in _SECTIONS:
+        schema = _section(named, path)
+        yield Page(f"{named.kind}.{path}", "fields", (schema["description"],), tuple(_entries(schema, path)))
     for kind in KINDS if named is None else (named,):
         for at, schema in _walk(kind):
             if path and path in (at.lower(), at.lower().removeprefix("spec.")):

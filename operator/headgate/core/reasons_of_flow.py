@@ -33,7 +33,7 @@ OF_FLOW: Final[Mapping[str, Meaning]] = {
         "Take the annotation away when the incident is over.",
     ),
     "TargetNotFound": Meaning(
-        "The workload that spec.scaling.target names does not exist.",
+        "The workload that spec.scaling.targetRef names does not exist.",
         "Create it or correct the reference.",
     ),
     "TargetContested": Meaning(

@@ -185,6 +185,7 @@ PAGES = {
         "  spec.retention.maxAge: How long",
     ),
     "a field of status": ("cg.status.lag", ["ConsumerGroup.status.lag (field)"], "status.lag.pending"),
+    "all of status": ("eb.status", ["EventBroker.status (fields)"], "  status.serverVersion: "),
     "a field inside a list": ("rp.rules.action", ["RetryPolicy.spec.rules.action (field)"], "one of Retry"),
     "a default": ("et.storage", ["EventTopic.spec.storage (field)"], "default: File"),
     "a field that several kinds have": (

@@ -341,7 +341,7 @@ def test_a_broker_that_is_away_is_said_of_everything_on_it() -> None:
         (HOME, Result.UNREACHABLE),
         (ORDERS, Result.UNREACHABLE),
     ]
-    assert "ConnectFailed: EventBroker/shop/main: no connection" in told(found)
+    assert "! Waiting ConnectFailed: EventBroker/shop/main: " in told(found)
     assert exit_code(Gathered(world, ()), found, changes=2) == 1
 
 
