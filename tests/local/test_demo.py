@@ -131,6 +131,11 @@ ACCOUNT = Account("billing", published=2, handled=2, dead=0, missing=(), repeats
 def test_a_promise_is_kept_or_not(row: Row, *, kept: bool) -> None:
     assert row.kept is kept
     assert promises.broken([row]) == ([] if kept else [row])
+    assert promises.exit_code([row]) == (0 if kept else 1)
+
+
+def test_a_demo_that_promised_nothing_fails() -> None:
+    assert promises.exit_code([]) == 1
 
 
 def test_what_the_poison_has_to_end_as() -> None:

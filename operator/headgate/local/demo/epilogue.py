@@ -8,7 +8,7 @@ from rich.console import Console
 
 from headgate.local.demo.chapters import PAID, STEADY
 from headgate.local.demo.picture import draw
-from headgate.local.demo.promises import Row, broken
+from headgate.local.demo.promises import Row, broken, exit_code
 from headgate.local.demo.report import TRY, write
 from headgate.local.demo.stage import Stage
 from headgate.local.demo.view import verdict
@@ -31,7 +31,7 @@ def conclude(stage: Stage, rows: Sequence[Row], out: Path) -> int:
         else f"all {len(rows)} promises were seen"
     )
     console.print(f"{said}, in {stage.now():.0f} s; {out / 'demo.json'}, {out / 'demo.png'}")
-    return 1 if missed or not rows else 0
+    return exit_code(rows)
 
 
 async def linger(stage: Stage) -> None:

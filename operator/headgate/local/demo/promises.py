@@ -1,7 +1,7 @@
 """What was promised and what was seen, as rows of one table. Pure: every row is made of measurements."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from headgate.local.demo.accounts import Account, DeadLetter, reasons
@@ -108,6 +108,11 @@ def retained(before: Mapping[str, Held], after: Mapping[str, Held]) -> Row:
     seen = f"{_held(after)}; {lost} messages lost" + (f"; gone: {', '.join(gone)}" if gone else "")
     kept = bool(before) and not (lost or cut or gone)
     return Row("deletion with Retain: nothing lost", _held(before), seen, kept)
+
+
+def exit_code(rows: Collection[Row]) -> int:
+    """What the demo ends with: 0 only when something was promised and all of it seen."""
+    return 0 if rows and not broken(rows) else 1
 
 
 def broken(rows: Iterable[Row]) -> list[Row]:
