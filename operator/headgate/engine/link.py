@@ -14,6 +14,13 @@ from headgate.core.estate import Declared
 from headgate.kube.errors import Forbidden, KubeError, NotFound
 from headgate.kube.values import Secret
 
+FIELDS: Final = {  # of a connection, by what is wrong with it
+    "AuthenticationFailed": "credentialsSecretRef",
+    "CredentialsInvalid": "credentialsSecretRef",
+    "ConnectFailed": "servers",
+    "ConnectTimeout": "servers",
+    "TLSFailed": "tls",
+}
 DISCONNECTED: Final = "Disconnected"  # a connection broke; the next try tells why
 
 
@@ -75,21 +82,17 @@ class Link:
                 raise Unreachable("Unreachable", "not connected")
             self.facts = await self.broker.facts()
         except BrokerError as error:
-            self.down(error)
-            raise
+            located = _located(declared.spec, error)
+            self.down(located)
+            raise located from error
         self.trouble = None
         return self.facts
 
     def down(self, error: BrokerError) -> None:
-        """Remember that the broker is away; the first time counts, and the first error that says why."""
+        """Remember that the broker is away; the first time counts, and of errors that say the same the first."""
         before = self.trouble
         since = self._clock() if before is None else before.since
-        told = (
-            before is not None
-            and before.error.reason != DISCONNECTED
-            and isinstance(before.error, Unreachable)
-        )
-        if not told or isinstance(error, Refused):
+        if before is None or not _same(before.error, error):
             self.trouble = Trouble(error, since)
 
     async def aclose(self) -> None:
@@ -154,6 +157,23 @@ class Link:
             raise Unreachable(
                 "SecretUnreadable", f"spec.{field}: Secret {name} cannot be read now"
             ) from error
+
+
+def _same(known: BrokerError, error: BrokerError) -> bool:
+    """Whether there is nothing new to tell: tries of one outage fail at one server or another, in one way or another."""
+    if isinstance(error, Refused) or isinstance(known, Refused):
+        return (type(known), known.reason) == (type(error), error.reason)
+    return known.reason != DISCONNECTED
+
+
+def _located(spec: EventBrokerSpec, error: BrokerError) -> BrokerError:
+    """The error with the field in front that somebody has to look at."""
+    field = FIELDS.get(error.reason)
+    block = next((name for name in BROKER_BLOCKS if getattr(spec, name) is not None), "")
+    if field is None or str(error).startswith("spec."):
+        return error
+    kind = Refused if isinstance(error, Refused) else Unreachable
+    return kind(error.reason, f"spec.{block}.{field}: {error}")
 
 
 def _ca(secret: Mapping[str, bytes]) -> bytes:

@@ -187,9 +187,9 @@ class Worker:
         if self.link.up or self._tries == 0:
             log.warning("%s: %s: %s", self.ref, error.reason, error)
             self._judged_at = self._shared.monotonic() + self._shared.grace.total_seconds()
-            refs = {self.ref, *refs}  # it says at once that it is away; what lives on it, if it stays so
         self.link.down(error)
-        await self._portion.hold(refs)
+        # The EventBroker tells at once, and whenever the cause is another one; what lives on it, if it stays so.
+        await self._portion.hold({self.ref, *refs})
         wait = min(PROBE_LONGEST, PROBE_FIRST * float(2 ** min(self._tries, 8))) * self._shared.jitter()
         if isinstance(error, Refused):
             wait = REFUSED_AGAIN

@@ -128,7 +128,10 @@ class Writer:
             answer = await self._js.call(self._lane, "STREAM.NAMES", {"subject": subject})
             names.update(answer.get("streams") or ())
         others = ", ".join(sorted(names - {desired.key.name})) or "another stream"
-        return Refused("SubjectsOverlap", f"subjects of {desired.key} are taken by {others}; declare others")
+        return Refused(
+            "SubjectsOverlap",
+            f"spec.subjects: subjects of {desired.key} are taken by {others}; declare others",
+        )
 
 
 def _after(change: Change) -> Stream | Consumer:

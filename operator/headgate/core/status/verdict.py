@@ -76,7 +76,13 @@ def said(findings: Iterable[Finding], outcome: Outcome) -> tuple[str, str] | Non
     found = [finding for finding in findings if finding.outcome is outcome]
     if not found:
         return None
-    return found[0].reason, "; ".join(dict.fromkeys(finding.message for finding in found))
+    return found[0].reason, "; ".join(dict.fromkeys(_told(finding) for finding in found))
+
+
+def _told(finding: Finding) -> str:
+    """Its message, which always names the field."""
+    named = not finding.field or finding.field in finding.message
+    return finding.message if named else f"{finding.field}: {finding.message}"
 
 
 def away(
