@@ -103,15 +103,10 @@ class Estate:
             body = await self.get(kind, name)
             found.update(condition(body.get("status") or {}, about))
             current = found.get("observedGeneration") == body["metadata"]["generation"]
-            return (
-                current
-                and found.get("reason") == reason
-                and found["status"] in {status, found["status"]} - {""}
-            )
+            fits = found.get("reason") == reason and status in {"", found["status"]}
+            return bool(current and fits)
 
         await self._until(f"{kind} {name} says {about} {status} {reason}", said, kind, name, limit)
-        if status:
-            assert found["status"] == status, found
         return str(found["message"])
 
     async def ready(self, kind: str, name: str, *, limit: float = 15.0) -> Json:
