@@ -31,6 +31,9 @@ class Intent:
     farewells: tuple[Farewell, ...] = ()
     findings: tuple[Finding, ...] = ()  # beside those of compiling
     compiled: Compiled = field(default_factory=Compiled)
+    uid: str = ""
+    generation: int = 0
+    leaving: bool = False  # as it was when this was decided; it may be asked to go in the meantime
 
     @property
     def keys(self) -> tuple[Key, ...]:
@@ -64,12 +67,22 @@ def intent_of(declared: Declared[Any], situation: Situation) -> Intent:
     findings = situation.topology.findings.get(declared.ref, ())
     if declared.deleting:
         return Intent(
-            declared.ref, owner, (), _farewells(declared, owner, situation, compiled), findings, compiled
+            declared.ref,
+            owner,
+            (),
+            _farewells(declared, owner, situation, compiled),
+            findings,
+            compiled,
+            declared.uid,
+            declared.generation,
+            leaving=True,
         )
     findings += _held(declared, situation)
     stopped = any(finding.outcome in STOPPING for finding in (*findings, *compiled.findings))
     claims = () if stopped else tuple(_claim(declared, owner, situation, r) for r in compiled.resources)
-    return Intent(declared.ref, owner, claims, (), findings, compiled)
+    return Intent(
+        declared.ref, owner, claims, (), findings, compiled, declared.uid, declared.generation
+    )
 
 
 def _held(declared: Declared[Any], situation: Situation) -> tuple[Finding, ...]:

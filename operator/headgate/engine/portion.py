@@ -14,11 +14,13 @@ from headgate.core.plan import done, plan
 from headgate.core.resource import Key, Observed
 from headgate.engine.departures import Departures
 from headgate.engine.effects import Effects, enforce
+from headgate.engine.intents import Intent
 from headgate.engine.link import Link
 from headgate.engine.queue import DirtyQueue
 from headgate.engine.reports import Findings, Reports
 from headgate.engine.shared import Shared
 from headgate.engine.sweep import Item, Sweep, claims_of, farewells_of
+from headgate.engine.world import Entry
 from headgate.kube.errors import Conflict, Fenced, KubeError
 
 log = logging.getLogger(__name__)
@@ -71,8 +73,8 @@ class Portion:
         reread: bool,
     ) -> None:
         """Topics wait for groups that leave; what groups tell workers and movers names what their topics turned out to be."""
-        leaving = [item for item in items if _is_group(item) and self._is_leaving(item.intent.ref)]
-        groups = [item for item in items if _is_group(item) and not self._is_leaving(item.intent.ref)]
+        leaving = [item for item in items if _is_group(item) and item.intent.leaving]
+        groups = [item for item in items if _is_group(item) and not item.intent.leaving]
         others = [item for item in items if not _is_group(item)]
         before = {item.intent.ref: self._identity(item.intent.ref) for item in others}
         for part in (leaving, others):
@@ -90,10 +92,6 @@ class Portion:
         entry = self._world.entries.get(ref)
         return entry.declared.record.identity if entry is not None and entry.declared is not None else ""
 
-    def _is_leaving(self, ref: Ref) -> bool:
-        entry = self._world.entries.get(ref)
-        return entry is not None and entry.deleting_since is not None
-
     async def hold(self, refs: Collection[Ref]) -> None:
         """Say of some objects that the broker is away; let go of those that need not wait for it."""
         await asyncio.gather(*(self._held(ref) for ref in refs))
@@ -107,11 +105,17 @@ class Portion:
         entry = self._world.entries.get(item.intent.ref)
         if entry is None:
             return False
+        if entry.deleting_since is not None and not item.intent.leaving:
+            self._queue.add((entry.ref,))
+            return False
         if entry.guarded or entry.deleting_since is not None:
             return True
         if not item.intent.claims and item.intent.ref.kind != BROKER:
             return True
-        return await self._write(entry.ref, lambda: self._shared.writer.guard(entry))
+        if not await self._write(entry.ref, lambda: self._shared.writer.guard(entry)):
+            return False
+        now = self._world.entries.get(entry.ref)
+        return now is not None and now.uid == item.intent.uid and now.guarded and now.deleting_since is None
 
     async def _one(
         self, item: Item, standings: Mapping[Owner, tuple[Standing, ...]], effects: Effects, *, reread: bool
@@ -122,6 +126,9 @@ class Portion:
             self._queue.retry(intent.ref)
         entry = self._world.entries.get(intent.ref)
         if entry is None or effects.unreachable is not None:
+            return
+        if self._is_overtaken(entry, intent):
+            self._queue.add((intent.ref,))
             return
         if intent.ref.kind == TOPIC:
             self._sweep.note(intent.ref, lost=any(_lost(standing) for standing in own))
@@ -136,6 +143,12 @@ class Portion:
         written = await self._write(entry.ref, lambda: self._reports.write(entry, found, reread=reread))
         if written and intent.owner not in effects.unknown:
             self._queue.settled(intent.ref)
+
+    @staticmethod
+    def _is_overtaken(entry: Entry, intent: Intent) -> bool:
+        """Whether the object is another one by now, or was edited or asked to go after all this was decided."""
+        leaving = entry.deleting_since is not None
+        return (entry.uid, entry.generation, leaving) != (intent.uid, intent.generation, intent.leaving)
 
     def _stays(self, item: Item, own: tuple[Standing, ...], refused: tuple[Finding, ...]) -> bool:
         """Whether an object on its way out still has to wait for something."""
@@ -173,6 +186,10 @@ class Portion:
             level = logging.DEBUG if isinstance(error, Conflict) else logging.WARNING
             log.log(level, "%s: %s", ref, error)
             self._shared.metrics.retries.labels(ref.kind, type(error).__name__).inc()
+            self._queue.retry(ref)
+            return False
+        except Exception:
+            log.exception("%s: could not be reported on; it is looked at again", ref)
             self._queue.retry(ref)
             return False
         return True
