@@ -79,7 +79,7 @@ class Operator:
         self._settings = settings
         self._branches: dict[Ref, Branch] = {}
         self._gauges = Gauges(metrics)
-        self._unplaced = Unplaced(self.shared, self._placed)
+        self._unplaced = Unplaced(self.shared, self._placed, self._is_known)
         self._autoscaler = Autoscaler(
             kube, self._members, self._lag, clock=_wall, on_change=self._one_dirty, on_scaled=self._on_scaled
         )
@@ -247,6 +247,7 @@ class Operator:
             capturing=lambda ref: letters().capturing(ref),
             touched=lambda ref: self._branches[broker].sampler.touch(ref),
             position=lambda ref: self._branches[broker].sampler.position(ref),
+            used=self._one_dirty,
         )
 
     def _queues(self, broker: Ref, worker: Worker) -> Mapping[Ref, Key]:
@@ -267,6 +268,14 @@ class Operator:
         home = self.world.broker_of(ref)
         branch = self._branches.get(home) if home is not None else None
         return branch.worker.readers.placed(ref) if branch is not None else None
+
+    def _is_known(self, ref: Ref) -> bool:
+        """Whether it was worked out what becomes of a group; its broker may not have been reached yet."""
+        home = self.world.broker_of(ref)
+        branch = self._branches.get(home) if home is not None else None
+        if branch is None or branch.worker.readers.placed(ref) is not None:
+            return True
+        return branch.worker.looked and branch.worker.link.facts is not None
 
     def _members(self) -> list[Member]:
         return [member for branch in self._branches.values() for member in branch.worker.readers.members()]

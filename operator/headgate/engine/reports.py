@@ -17,13 +17,14 @@ from headgate.api import (
 from headgate.api.common import ApiModel
 from headgate.brokers.base import Refused
 from headgate.core.changes import Standing
-from headgate.core.compiled import Compiled
+from headgate.core.compiled import Compiled, Retry
 from headgate.core.conditions import Aspect, yes
 from headgate.core.estate import Declared, Ref
-from headgate.core.index import BROKER, GROUP, QUEUE, external_name
+from headgate.core.index import BROKER, GROUP, POLICY, QUEUE, external_name
 from headgate.core.lagview import LagView
 from headgate.core.outcomes import Finding, Outcome
 from headgate.core.progress import DeadLetters, Position
+from headgate.core.resolve import references
 from headgate.core.resource import Key, Observed
 from headgate.core.status.account import (
     BindingAccount,
@@ -45,7 +46,7 @@ from headgate.core.workload import ScalingView
 from headgate.engine.bindings import Bindings
 from headgate.engine.intents import ACKNOWLEDGE
 from headgate.engine.link import Link
-from headgate.engine.readers import Readers
+from headgate.engine.readers import Placed, Readers
 from headgate.engine.shared import Shared
 from headgate.engine.sweep import Item
 from headgate.engine.world import Entry
@@ -79,6 +80,7 @@ class Sights:
     capturing: Callable[[Ref], tuple[Aspect, ...]]
     touched: Callable[[Ref], None]  # the position of a group was made or moved: look at it soon
     position: Callable[[Ref], Position | None]  # the newest one of a group
+    used: Callable[[Ref], None]  # a retry policy works out otherwise than before for one of its groups
 
 
 class Reports:
@@ -271,7 +273,13 @@ class Reports:
         group = found.item.topology.groups.get(entry.ref)
         compiled = found.item.intent.compiled
         incarnation = next((standing.identity for standing in found.standings), "")
+        before = self._readers.placed(entry.ref)
         self._readers.put(entry.ref, group, compiled, there=there, incarnation=incarnation)
+        after = self._readers.placed(entry.ref)
+        if entry.declared is not None and _retry(before) != _retry(after):
+            for used in references(entry.declared):
+                if used.kind == POLICY:
+                    self._sights.used(used)
         if found.made:
             self._sights.touched(entry.ref)
 
@@ -289,6 +297,10 @@ class Reports:
         shown = entry.status.get("binding") or {}
         name, revision = shown.get("configMapName"), shown.get("revision")
         return BindingAccount(str(name), int(revision)) if name and revision is not None else None
+
+
+def _retry(placed: Placed | None) -> Retry | None:
+    return placed.compiled.retry if placed is not None else None
 
 
 def _previous(model: type[Any], entry: Entry) -> Any:  # noqa: ANN401  (the status model of the entry's kind)

@@ -16,7 +16,7 @@ from headgate.api import (
 )
 from headgate.api.common import ApiModel
 from headgate.core.estate import Ref
-from headgate.core.index import GROUP
+from headgate.core.index import GROUP, POLICY
 from headgate.core.outcomes import Finding, Outcome
 from headgate.core.resolve import unplaced
 from headgate.core.retry import worst_case
@@ -44,15 +44,20 @@ log = logging.getLogger(__name__)
 
 RESYNC = 300.0  # seconds; nothing outside can drift here, so this only mends what was missed
 
+EARLY = 5.0  # seconds until a policy is looked at again whose groups are not known yet
+
 
 class Unplaced:
     """Reports on objects that no broker's worker looks at."""
 
-    def __init__(self, shared: Shared, placed: Callable[[Ref], Placed | None]) -> None:
+    def __init__(
+        self, shared: Shared, placed: Callable[[Ref], Placed | None], is_known: Callable[[Ref], bool]
+    ) -> None:
         self.queue: DirtyQueue[Ref] = DirtyQueue(shared.monotonic, shared.jitter)
         self.looked = False
         self._shared = shared
         self._placed = placed
+        self._is_known = is_known
         self._departures = Departures(shared, self.queue)
 
     async def run(self) -> None:
@@ -66,6 +71,9 @@ class Unplaced:
         entry = self._shared.world.entries.get(ref)
         if entry is None:
             return
+        if self._is_early(entry):
+            self.queue.at(ref, EARLY)
+            return
         try:
             async with self._shared.gate:
                 if entry.deleting_since is not None:
@@ -76,6 +84,13 @@ class Unplaced:
         except KubeError as error:
             log.warning("%s: %s", ref, error)
             self.queue.retry(ref)
+
+    def _is_early(self, entry: Entry) -> bool:
+        """What a policy amounts to is known when its groups are; until then what was reported last stays."""
+        if entry.ref.kind != POLICY or entry.deleting_since is not None:
+            return False
+        reported = entry.status.get("observedGeneration") == entry.generation
+        return reported and not all(map(self._is_known, self._shared.world.users(entry.ref)))
 
     def _status(self, entry: Entry) -> ApiModel:
         if entry.declared is None:
