@@ -2,155 +2,31 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, cast
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
+from tests.unit.cli.planning import (
+    BILLING,
+    HOME,
+    ORDERS,
+    Cluster,
+    applied,
+    estate,
+    fake,
+    foreseen,
+    seen,
+    told,
+)
 
-from headgate.api import KINDS
-from headgate.brokers.fake import FakeBroker, FakeDriver
-from headgate.cli import main
+from headgate.brokers.fake import FakeBroker
 from headgate.cli.plan import exit_code
-from headgate.cli.plan_gather import CannotPlan, Gathered, Scope, gather
-from headgate.cli.plan_outlook import Outlook, Result, foresee, outlooks
-from headgate.cli.plan_text import as_json, lines
+from headgate.cli.plan_gather import Gathered
+from headgate.cli.plan_outlook import Outlook, Result, foresee
+from headgate.cli.plan_text import as_json
 from headgate.core.estate import Ref
-from headgate.core.plan import plan
 from headgate.core.resource import Key
-from headgate.engine.link import Link
-from headgate.engine.sweep import Sweep, claims_of, farewells_of
-from headgate.engine.world import World
-from headgate.kube.client import KubeClient
-from headgate.kube.errors import Forbidden, NotFound
-from headgate.kube.values import Listing, Secret
-
-NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-HOME = Ref("EventBroker", "shop", "main")
-ORDERS = Ref("EventTopic", "shop", "orders")
-BILLING = Ref("ConsumerGroup", "shop", "billing")
-BROKER_SPEC = {"nats": {"servers": ["nats://nats:4222"]}}
-TOPIC_SPEC = {"brokerRef": {"name": "main"}, "subjects": ["orders.>"], "retention": {"maxAge": "24h"}}
-GROUP_SPEC = {"topicRef": {"name": "orders"}, "start": {"from": "Earliest"}}
-
-
-def body(ref: Ref, spec: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """An object as the API server has it."""
-    meta = {
-        "namespace": ref.namespace,
-        "name": ref.name,
-        "uid": f"uid-of-{ref}",
-        "resourceVersion": "1",
-        "generation": 1,
-        "creationTimestamp": "2026-11-01T00:00:00Z",
-        **more.pop("meta", {}),
-    }
-    return {"metadata": meta, "spec": dict(spec), **more}
-
-
-def estate(**specs: Mapping[str, Any]) -> dict[Ref, dict[str, Any]]:
-    """An EventBroker, a topic and a group; each spec may be added to."""
-    wanted = {
-        HOME: {**BROKER_SPEC, **specs.get("broker", {})},
-        ORDERS: {**TOPIC_SPEC, **specs.get("topic", {})},
-        BILLING: {**GROUP_SPEC, **specs.get("group", {})},
-    }
-    return {ref: body(ref, spec) for ref, spec in wanted.items()}
-
-
-def seen(bodies: Mapping[Ref, Mapping[str, Any]]) -> World:
-    """A world that saw these objects."""
-    world = World("here", lambda _: None)
-    for ref, each in bodies.items():
-        world.see(ref.kind, None, each)
-    return world
-
-
-async def connected(broker: FakeBroker) -> Link:
-    """A link to a broker in memory."""
-    link = Link(Cluster(), lambda: NOW, lambda _: None)
-    link.driver, link.broker, link.facts = FakeDriver(broker), broker, await broker.facts()
-    return link
-
-
-async def applied(broker: FakeBroker, bodies: Mapping[Ref, dict[str, Any]]) -> None:
-    """Have the broker hold what is declared, and the objects remember it, as the operator would."""
-    world, link = seen(bodies), await connected(broker)
-    assert link.driver is not None
-    assert link.facts is not None
-    for resource in link.driver.infrastructure(link.facts, world.estate.brokers[HOME].spec):
-        broker.put(resource)
-    items = (await Sweep(HOME, world, link).prepare(world.of_broker(HOME), full=True)).values()
-    for change in plan(claims_of(items), {}, farewells_of(items)).changes:
-        made = await broker.apply(change)
-        assert made is not None
-        ref = Ref(change.owner.kind, change.owner.namespace, change.owner.name)
-        name = change.key.name.rpartition("/")[2]
-        bodies[ref]["status"] = {
-            "record": {"identity": made.identity, "externalName": name, "origin": "Created"}
-        }
-
-
-def foreseen(broker: FakeBroker, bodies: Mapping[Ref, Mapping[str, Any]]) -> dict[Ref, Outlook]:
-    """The outlook of everything; the broker is as it was."""
-
-    async def look() -> list[Outlook]:
-        return await outlooks(seen(bodies), HOME, await connected(broker))
-
-    before = repr(broker.server.stores)
-    found = asyncio.run(look())
-    assert repr(broker.server.stores) == before
-    return {outlook.ref: outlook for outlook in found}
-
-
-def fake() -> FakeBroker:
-    """An empty broker."""
-    return FakeBroker(lambda: NOW)
-
-
-def told(outlooks: Sequence[Outlook], *, everything: bool = False) -> str:
-    """What people read."""
-    gathered = Gathered(seen({}), ())
-    return "\n".join(line.text for line in lines(gathered, outlooks, everything=everything))
-
-
-@dataclass
-class Cluster:
-    """A cluster that is a dictionary, and answers like the client."""
-
-    bodies: Mapping[Ref, Mapping[str, Any]] = field(default_factory=dict)
-    mine: str = ""  # the only namespace that may be read
-    installed: bool = True
-
-    async def get_secret(self, namespace: str, name: str) -> Secret:
-        raise NotFound(f"{namespace}/{name}")
-
-    async def list_namespaces(self) -> Listing:
-        if self.mine:
-            raise Forbidden("namespaces")
-        names = {ref.namespace for ref in self.bodies}
-        return Listing("1", tuple({"metadata": {"name": name, "labels": {}}} for name in names))
-
-    async def list(self, kind: str, namespace: str | None = None) -> Listing:
-        if not self.installed:
-            raise NotFound(kind)
-        if self.mine and namespace != self.mine:
-            raise Forbidden(kind)
-        found = [b for r, b in self.bodies.items() if r.kind == kind and namespace in (None, r.namespace)]
-        return Listing("1", tuple(found))
-
-    async def get(self, kind: str, namespace: str, name: str) -> Mapping[str, Any]:
-        found = self.bodies.get(Ref(kind, namespace, name))
-        if found is None:
-            raise NotFound(name)
-        return found
-
-
-def gathered(cluster: Cluster, scope: Scope) -> Gathered:
-    """What is declared in a cluster."""
-    return asyncio.run(gather(cast("KubeClient", cluster), "here", scope))
 
 
 def test_an_empty_broker_gets_everything_in_an_order_that_works() -> None:
@@ -366,123 +242,3 @@ def test_the_document_for_programs_has_every_key_always() -> None:
     assert (change["action"], change["object"], change["order"]) == ("Create", "stream/orders", 1)
     assert {"field": "storage", "from": None, "to": "memory", "reset": False} in change["fields"]
     assert document["summary"]["create"] == 3
-
-
-# --- what is gathered
-
-
-def manifest(tmp_path: Path, ref: Ref, spec: Mapping[str, Any], **meta: Any) -> str:
-    path = tmp_path / f"{ref.kind}-{ref.name}.yaml"
-    metadata = {"name": ref.name, "namespace": ref.namespace, **meta}
-    document = {"apiVersion": "headgate.dev/v1alpha1", "kind": ref.kind, "metadata": metadata, "spec": spec}
-    path.write_text(json.dumps(document))
-    return str(path)
-
-
-def test_a_manifest_is_laid_over_what_is_there(tmp_path: Path) -> None:
-    file = manifest(
-        tmp_path,
-        ORDERS,
-        TOPIC_SPEC | {"retention": {"maxAge": "48h"}},
-        annotations={"headgate.dev/acknowledge": "x"},
-    )
-    found = gathered(Cluster(estate()), Scope("shop", files=(file,)))
-    topic = found.world.estate.topics[ORDERS]
-    assert topic.spec.retention.max_age is not None
-    assert topic.spec.retention.max_age.total_seconds() == 48 * 3600
-    assert topic.uid == f"uid-of-{ORDERS}"
-    assert topic.annotations == {"headgate.dev/acknowledge": "x"}
-    assert set(found.chosen) == {ORDERS, BILLING}
-
-
-def test_a_manifest_of_something_new_is_the_youngest(tmp_path: Path) -> None:
-    ref = Ref("EventTopic", "new", "payments")
-    spec = TOPIC_SPEC | {"subjects": ["payments.>"], "brokerRef": {"name": "main", "namespace": "shop"}}
-    found = gathered(Cluster(estate()), Scope("shop", files=(manifest(tmp_path, ref, spec),)))
-    assert found.world.estate.topics[ref].created is None
-    assert found.chosen == (ref,)
-    assert "new" in found.world.estate.namespaces
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        pytest.param({"externalName": "other"}, "spec.externalName", id="a field that is fixed"),
-        pytest.param({"retenion": {}}, "spec.retenion", id="a field that does not exist"),
-    ],
-)
-def test_a_manifest_that_would_not_be_accepted_changes_nothing(
-    change: dict[str, Any], said: str, tmp_path: Path
-) -> None:
-    file = manifest(tmp_path, ORDERS, TOPIC_SPEC | change)
-    found = gathered(Cluster(estate()), Scope("shop", files=(file,)))
-    assert [complaint.error.path for complaint in found.complaints] == [said]
-    assert found.world.entries[ORDERS].generation == 1
-    assert exit_code(found, (), changes=2) == 1
-    text = [line.text for line in lines(found, (), everything=False)]
-    assert text[0].startswith(f"{file}:1 EventTopic shop/orders: would not be accepted: {said}")
-    assert json.loads(as_json(found, ()))["refusedManifests"][0]["field"] == said
-
-
-def test_a_default_that_a_manifest_leaves_out_is_no_change_of_a_fixed_field(tmp_path: Path) -> None:
-    bodies = estate()
-    defaults = KINDS[1].spec.model_validate(TOPIC_SPEC).model_dump(mode="json", by_alias=True)
-    bodies[ORDERS]["spec"] = {key: value for key, value in defaults.items() if value is not None}
-    bodies[ORDERS]["spec"] |= TOPIC_SPEC
-    found = gathered(Cluster(bodies), Scope("shop", files=(manifest(tmp_path, ORDERS, TOPIC_SPEC),)))
-    assert found.complaints == ()
-
-
-SCOPES = {
-    "a namespace": (Scope("shop"), {HOME, ORDERS, BILLING}),
-    "another namespace": (Scope("empty"), set()),
-    "everything": (Scope("empty", everywhere=True), {HOME, ORDERS, BILLING}),
-    "one object": (Scope("shop", named=(("EventTopic", "orders"),)), {ORDERS}),
-    "one object anywhere": (Scope("x", everywhere=True, named=(("EventTopic", "orders"),)), {ORDERS}),
-}
-
-
-@pytest.mark.parametrize(("scope", "chosen"), SCOPES.values(), ids=SCOPES)
-def test_what_is_shown(scope: Scope, chosen: set[Ref]) -> None:
-    assert set(gathered(Cluster(estate()), scope).chosen) == chosen
-
-
-def test_an_object_that_is_not_there_is_an_error() -> None:
-    with pytest.raises(CannotPlan, match="no EventTopic payments in namespace shop"):
-        gathered(Cluster(estate()), Scope("shop", named=(("EventTopic", "payments"),)))
-
-
-def test_a_cluster_without_the_kinds_is_an_error() -> None:
-    with pytest.raises(CannotPlan, match="headgate crds"):
-        gathered(Cluster(installed=False), Scope("shop"))
-
-
-def test_who_may_read_one_namespace_sees_it_and_what_it_refers_to() -> None:
-    bodies = estate(topic={"brokerRef": {"name": "main", "namespace": "platform"}})
-    far = Ref("EventBroker", "platform", "main")
-    stranger = Ref("EventTopic", "platform", "others")
-    bodies[far] = body(far, BROKER_SPEC | {"allowedNamespaces": {"from": "All"}})
-    bodies[stranger] = body(stranger, TOPIC_SPEC)
-    found = gathered(Cluster(bodies, mine="shop"), Scope("shop"))
-    assert set(found.world.entries) == {HOME, ORDERS, BILLING, far}
-    assert len(found.notes) == 2
-
-
-@pytest.mark.parametrize("target", ["orders", "shoe/orders", "et/"])
-def test_a_target_is_a_kind_and_a_name(
-    target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    kubeconfig = tmp_path / "config"
-    user = {"name": "u", "user": {"token": "t"}}
-    context = {"name": "c", "context": {"cluster": "c", "user": "u"}}
-    cluster = {"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}
-    kubeconfig.write_text(
-        json.dumps({"clusters": [cluster], "users": [user], "contexts": [context], "current-context": "c"})
-    )
-    assert main(["plan", "--kubeconfig", str(kubeconfig), "--installation", "here", target]) == 1
-    assert f"{target}: write KIND/NAME" in capsys.readouterr().err
-
-
-def test_no_cluster_is_an_error_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["plan", "--kubeconfig", str(tmp_path / "none")]) == 1
-    assert capsys.readouterr().err.count("\n") == 1
