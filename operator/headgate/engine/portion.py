@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from headgate.core.changes import Action, Plan, Standing
@@ -45,12 +46,17 @@ class Portion:
         self._earlier: Plan | None = None
 
     def begin(self) -> None:
-        """A new sweep: what it needs from its own earlier portions is carried on from here."""
+        """A new sweep: what it needs from its own earlier portions is carried on from here, and let go of at its end."""
         self._earlier = None
+
+    def forget(self, ref: Ref) -> None:
+        """An object is gone: nothing of it is followed any more."""
+        self._reports.forget(ref)
+        self._sweep.note(ref, lost=False)
 
     async def settle(self, items: Iterable[Item], *, full: bool) -> None:
         """Bring some objects to a verdict and write it down. Raises Unreachable when the broker goes away."""
-        ready = await self._guard(list(items))
+        ready = await self._guard(await self._unobstructed(list(items)))
         if not ready:
             return
         made = plan(claims_of(ready), _merged(ready), farewells_of(ready), earlier=self._earlier)
@@ -100,6 +106,24 @@ class Portion:
         """No effect before the finalizer: what cannot be guarded now is left for later."""
         guarded = await asyncio.gather(*(self._guarded(item) for item in items))
         return [item for item, ok in zip(items, guarded, strict=True) if ok]
+
+    async def _unobstructed(self, items: list[Item]) -> list[Item]:
+        """What could not be told to workers anyway is not made in the broker either."""
+        return list(await asyncio.gather(*(self._checked(item) for item in items)))
+
+    async def _checked(self, item: Item) -> Item:
+        entry = self._world.entries.get(item.intent.ref)
+        if entry is None or entry.guarded or not item.intent.claims:
+            return item
+        try:
+            found = await self._reports.obstacle(entry)
+        except KubeError as error:
+            log.warning("%s: %s", entry.ref, error)
+            return item
+        if found is None:
+            return item
+        findings = (*item.intent.findings, found)
+        return replace(item, intent=replace(item.intent, claims=(), findings=findings))
 
     async def _guarded(self, item: Item) -> bool:
         entry = self._world.entries.get(item.intent.ref)

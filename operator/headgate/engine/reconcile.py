@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Final
 
-from headgate.brokers.base import BrokerError, BrokerFacts, Refused, Unreachable
+from headgate.brokers.base import Broker, BrokerError, BrokerFacts, Refused, Unreachable
 from headgate.core.changes import Action, Change
 from headgate.core.estate import Ref
 from headgate.core.index import GROUP, QUEUE, TOPIC
+from headgate.core.resource import differences
 from headgate.engine.bindings import Bindings
 from headgate.engine.intents import ACKNOWLEDGE, owner_of
 from headgate.engine.link import DISCONNECTED, Link
@@ -34,6 +35,7 @@ PORTION: Final = 64  # objects between two looks at what has arrived meanwhile
 PROBE_FIRST: Final = 0.2  # seconds between two tries to reach a broker that is away
 PROBE_LONGEST: Final = 1.2
 REFUSED_AGAIN: Final = 5.0  # seconds until credentials are read again that the broker did not accept
+ROUTES: Final = Ref("Routes", "", "")  # stands for the ConfigMap of movers in the queue
 COUNTED_AGAIN: Final = (
     31.0  # seconds until an EventBroker says anew how many objects it has; not more often than 30 s
 )
@@ -65,6 +67,10 @@ class Worker:
         self._tries = 0
         self._again = False  # the EventBroker itself changed in the middle of a pass
         self._judged_at = 0.0  # when everything learns that the broker stays away; 0: it does not
+
+    def forget(self, ref: Ref) -> None:
+        """An object is gone: nothing of it is followed any more."""
+        self._portion.forget(ref)
 
     async def run(self) -> None:
         """Work until cancelled."""
@@ -113,8 +119,11 @@ class Worker:
         if not was_up:
             log.info("%s: connected", self.ref)
             self._tries, self._judged_at = 0, 0.0
+        began = self._shared.monotonic()
         await self._go_through(await self._sweep.prepare(refs, full=full), full=full)
-        await self._write_routes()
+        scope = "full" if full else "dirty"
+        self._shared.metrics.pass_seconds.labels(scope).observe(self._shared.monotonic() - began)
+        await self._write_routes(full=full)
         self._recount()
         if full and self.ref in self._world.estate.brokers:
             self._next_full = 0.0 if self._again else self._shared.monotonic() + self._interval()
@@ -132,12 +141,13 @@ class Worker:
         if shown and any(shown.get(name, 0) != number for name, number in counted.items()):
             self.queue.at(self.ref, COUNTED_AGAIN)
 
-    async def _write_routes(self) -> None:
+    async def _write_routes(self, *, full: bool) -> None:
         try:
-            await self._routes.write(self.readers.routes())
+            await self._routes.write(self.readers.routes(), reread=full)
+            self.queue.settled(ROUTES)
         except KubeError as error:
-            log.warning("%s: the routes of the mover cannot be written: %s", self.ref, error)
-            self.queue.retry(self.ref)
+            log.warning("%s: the routes of movers cannot be written: %s", self.ref, error)
+            self.queue.retry(ROUTES)
 
     async def _lay_ground(self) -> None:
         """Make what Headgate itself needs in the broker, before any object can need it."""
@@ -148,9 +158,18 @@ class Worker:
         wanted = driver.infrastructure(facts, self._world.estate.brokers[self.ref].spec)
         observed = await broker.observe([resource.key for resource in wanted])
         for resource in wanted:
-            if resource.key not in observed:
-                await broker.apply(Change(Action.CREATE, resource.key, owner, after=resource))
-                await self.link.refresh(self._world.estate.brokers[self.ref], reread=False)
+            found = observed.get(resource.key)
+            if found is None or list(differences(resource, found.resource)):
+                await self._lay(broker, Change(Action.CREATE, resource.key, owner, after=resource))
+
+    async def _lay(self, broker: Broker, change: Change) -> None:
+        """What is refused here holds up dead letters alone, and Capturing says so; everything else goes on."""
+        try:
+            await broker.apply(change)
+        except Refused as error:
+            log.warning("%s: %s: %s: %s", self.ref, change.key, error.reason, error)
+            return
+        await self.link.refresh(self._world.estate.brokers[self.ref], reread=False)
 
     def _together(self, refs: Collection[Ref]) -> dict[Ref, None]:
         """Some objects, and with them those that have to be decided in one plan: rivals, and users of what goes."""
@@ -180,7 +199,11 @@ class Worker:
                 fresh = await self._sweep.prepare(arrived, full=False)
                 pending = {**fresh, **{ref: item for ref, item in pending.items() if ref not in fresh}}
             items = [pending.pop(ref) for ref in self._together(tuple(pending)[:PORTION]) if ref in pending]
-            await self._portion.settle(items, full=full)
+            try:
+                await self._portion.settle(items, full=full)
+            except BrokerError:
+                self.queue.add((*(item.intent.ref for item in items), *pending))
+                raise
 
     async def _away(self, refs: Collection[Ref], error: BrokerError) -> None:
         """Report what waits for the broker, and say when to try again."""

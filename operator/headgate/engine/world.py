@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 from headgate.api import KINDS, FieldError, Kind, load
 from headgate.core.claims import Record
 from headgate.core.estate import Declared, Estate, Ref
-from headgate.core.index import Index
+from headgate.core.index import BROKER, Index
 from headgate.core.resolve import broker_of, references
 from headgate.engine.records import record_of
 
@@ -111,7 +111,8 @@ class World:
                 if user not in found:
                     found.add(user)
                     pending.append(user)
-        found.update(used for used in self._references.get(ref, ()) if used.kind != "EventBroker")
+        for user in (ref, *found):
+            found = found | {used for used in self._references.get(user, ()) if used.kind != BROKER}
         found.discard(ref)
         return found & self.entries.keys()
 
@@ -151,7 +152,16 @@ class World:
         self.entries[ref] = entry
         if before is None or before.declared is not entry.declared:
             self._file(entry)
-        return before is None or _differs(before, entry, self._sent.get(ref))
+        changed = before is None or _differs(before, entry, self._sent.get(ref))
+        self._settle(entry)
+        return changed
+
+    def _settle(self, entry: Entry) -> None:
+        """What was sent has arrived. It is kept in place of what was read: its keys and words are one copy for all."""
+        sent = self._sent.get(entry.ref)
+        if sent is not None and sent == entry.status:
+            entry.status = sent
+            del self._sent[entry.ref]
 
     def _file(self, entry: Entry) -> None:
         if entry.declared is None:

@@ -207,7 +207,9 @@ class KubeClient:
         extra = {"accept": accept} if accept else {}
         while True:
             page = await self._http.get(path, **extra, **query)
-            items += page.get("items") or ()
+            for item in page.get("items") or ():
+                item["metadata"].pop("managedFields", None)  # half of every object, of no use to anybody here
+                items.append(item)
             if not page["metadata"].get("continue"):
                 return Listing(page["metadata"]["resourceVersion"], tuple(items))
             query["continue"] = page["metadata"]["continue"]
