@@ -53,17 +53,19 @@ def estate_vanished(
     """What is to be held back because more than a few of the recorded objects are gone in one pass.
 
     `recorded` are the identities of everything that status remembers of this broker, `mourned` what was reported as
-    DataLost before and so did not vanish now. Another cluster behind the same address counts however little is gone.
+    DataLost before and so did not vanish now. Another cluster behind the same address counts however little is gone;
+    an empty one is given its identity only after it was acknowledged, so what was asked stays asked meanwhile.
     An acknowledged loss stays the answer while anything of it waits to be made good, so that an operator that is
     interrupted half-way need not ask again.
     """
     gone = frozenset(
         key for key, identity in recorded.items() if key not in mourned and _gone(observed.get(key), identity)
     )
+    answered = word.asked != "" and word.asked == word.given
     if known_cluster not in ("", cluster):
-        return _vanished(_SWAPPED, _token(known_cluster, cluster), gone, word)
-    followed_up = bool(gone) and word.asked != "" and word.asked == word.given
-    if len(gone) <= max(FEW, len(recorded) // SHARE) and not followed_up:
+        token = word.asked if answered else _token(known_cluster, cluster)
+        return _vanished(_SWAPPED, token, gone, word)
+    if len(gone) <= max(FEW, len(recorded) // SHARE) and not (gone and answered):
         return None
     lost = (f"{key} {recorded[key]}" for key in sorted(gone))
     return _vanished(_GONE, word.asked or _token(cluster, *lost), gone, word)

@@ -162,7 +162,12 @@ def _mourning(account: ManagedAccount, lost: Lost | None) -> str:
 
 
 def _lost(account: ManagedAccount, before: Lost | None) -> Lost | None:
-    """What is gone: kept after a recreation until acknowledged, forgotten when the very object is back."""
+    """What is gone: kept after a recreation until acknowledged, forgotten when the very object is back.
+
+    While the whole estate is gone that is asked about on the EventBroker, once, and not here too.
+    """
+    if account.estate is not None and not account.estate.acknowledged:
+        return before
     gone = next((standing.lost for standing in account.standings if standing.lost), "")
     if gone:
         same = before is not None and before.external_id == gone
