@@ -67,11 +67,14 @@ async def estate(stage: Scene, names: Sequence[str], *, groups: bool) -> None:
     if groups:
         await stage.create("ConsumerGroup", NAMESPACE, [(name, group(name)) for name in names])
 
-    async def all_ready() -> bool:
+    async def settled() -> bool:
         kinds = ("EventTopic", "ConsumerGroup") if groups else ("EventTopic",)
-        return all([all(map(is_ready, await stage.objects(kind, NAMESPACE))) for kind in kinds])
+        ready = all([all(map(is_ready, await stage.objects(kind, NAMESPACE))) for kind in kinds])
+        status = (await stage.api.get(stage.path("EventBroker", NAMESPACE, "main"))).get("status") or {}
+        counts = status.get("objects") or {}
+        return ready and counts.get("topics") == len(names) and counts.get("groups", 0) == len(names) * groups
 
-    await until("the estate is Ready", all_ready, limit=300, every=1)
+    await until("the estate is Ready, and the EventBroker says how large it is", settled, limit=600, every=1)
 
 
 async def again(stage: Scene, before: Program) -> Program:
