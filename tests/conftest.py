@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 from tests.servers import Kubectl, close_test_run, nats_cluster, open_test_run
 
 from headgate.local.audit import AuditLog
@@ -14,6 +15,10 @@ from headgate.local.cluster import Cluster, start_cluster
 from headgate.local.nats import LocalNats, LocalNatsCluster, start_nats
 from headgate.local.run import Run
 from headgate.local.waiting import until
+
+# Machines are shared: how long an example takes says nothing about the law that it tries.
+settings.register_profile("shared", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared")
 
 NatsOf = Callable[[str], Awaitable[LocalNats]]
 _numbers = itertools.count(1)

@@ -13,8 +13,8 @@ from headgate.core.progress import Capture
 VERSION: Final = 1
 DATA_KEY: Final = "routes.json"  # of the ConfigMap
 LABEL: Final = "headgate.dev/routes"  # on the ConfigMap: the EventBroker's name
-HOLD_FOR: Final = timedelta(hours=1)  # how long a dead letter of ours waits for its route to be written
 HOLD_STEP: Final = timedelta(seconds=5)  # how soon a held one is looked at again
+HOLD_LONGEST: Final = timedelta(minutes=5)  # the older it is the later, so that old ones leave room for new ones
 
 
 def config_map_name(broker: str) -> str:
@@ -125,7 +125,6 @@ class Why(StrEnum):
     FOREIGN = "Foreign"  # the group is not one of ours
     NO_QUEUE = "NoDeadLetterQueue"
     DECLARED = "Dropped"  # onExhausted: Drop
-    UNROUTED = "Unrouted"  # ours, and nobody said where to within HOLD_FOR
     ROUTE_MISSING = "RouteMissing"
     ROUTE_STALE = "RouteStale"
     UNREAD = "EventUnread"  # the broker did not say whether the event is there
@@ -163,7 +162,7 @@ def decide(notice: Notice, route: Route | None, now: datetime, *, ours: bool = F
     if route is None:
         if not ours:
             return Drop(Why.FOREIGN)
-        return Hold(Why.ROUTE_MISSING) if now - notice.at < HOLD_FOR else Drop(Why.UNROUTED)
+        return Hold(Why.ROUTE_MISSING, min(HOLD_LONGEST, max(HOLD_STEP, (now - notice.at) / 10)))
     if not route.address:
         return Drop(Why.NO_QUEUE)
     if route.drop and notice.cause is Cause.EXHAUSTED:

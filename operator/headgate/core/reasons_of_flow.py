@@ -166,10 +166,6 @@ OF_FLOW: Final[Mapping[str, Meaning]] = {
         "The event was dropped because onExhausted is Drop.",
         "Nothing.",
     ),
-    "Unrouted": Meaning(
-        "A notice is about a group of ours, and nobody said where its dead letters go.",
-        "Check that the group names a queue and is Ready.",
-    ),
     "RouteMissing": Meaning(
         "The operator has not told movers yet where the group's dead letters go.",
         "Wait, or look whether the operator runs.",
@@ -229,6 +225,10 @@ OF_FLOW: Final[Mapping[str, Meaning]] = {
     "Manual": Meaning(
         "A person put the event there.",
         "Ask that person.",
+    ),
+    "Other": Meaning(
+        "The dead letter bears a reason that is none of ours; whoever may publish to the queue may write anything.",
+        "See it with `headgate dlq show`, and check who may publish there.",
     ),
     "Resolved": Meaning(
         "The event's effect was brought about otherwise.",

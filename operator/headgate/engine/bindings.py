@@ -42,11 +42,35 @@ class Bindings:
                 f"spec.binding: the operator may not write ConfigMap {name}; grant it configmaps, or leave spec.binding out",
                 "spec.binding",
             )
-        except Conflict:
+        except (Conflict, NotFound):
             self._known.pop(entry.ref, None)
             raise
         self._known[entry.ref] = known
         return BindingAccount(name, int(known.data.get(REVISION, "0")))
+
+    async def withdraw(self, entry: Entry, wanted: str | None) -> None:
+        """Take away a ConfigMap of ours under a name that is not declared any more: stale truth is worse than none."""
+        name = (entry.status.get("binding") or {}).get("configMapName")
+        if not name or name == wanted:
+            return
+        try:
+            known = await self._shared.kube.get_config_map(entry.ref.namespace, str(name))
+            if _owned(known, entry):
+                await self._shared.kube.delete_config_map(known)
+        except (NotFound, Forbidden):
+            pass  # gone already, or not ours to write: the status says where the binding is now
+        self._known.pop(entry.ref, None)
+
+    async def taken(self, entry: Entry, name: str) -> Finding | None:
+        """Whether somebody else has the name, asked before anything is made for a group that has no binding yet."""
+        known = self._known.get(entry.ref)
+        if (known is not None and known.name == name) or entry.status.get("binding"):
+            return None
+        try:
+            found = await self._shared.kube.get_config_map(entry.ref.namespace, name)
+        except (NotFound, Forbidden):
+            return None
+        return None if _owned(found, entry) else _taken(name)
 
     def forget(self, ref: Ref) -> None:
         """The group is gone; its ConfigMap is collected with it."""

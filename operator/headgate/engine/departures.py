@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
-from headgate.api import DeletionPolicy, UnreachablePolicy
+from headgate.api import DeletionPolicy, Origin, UnreachablePolicy
 from headgate.core.changes import Standing
 from headgate.core.estate import Ref
 from headgate.core.index import BROKER, GROUP
@@ -40,7 +40,7 @@ class Departures:
         """Let an object go without asking its broker."""
         if self._needs_broker(entry):
             name = entry.declared.record.external_name if entry.declared is not None else ""
-            message = f"the broker is away: {name or entry.ref.name} was left there as it is; delete it by hand if it is not wanted"
+            message = f"its broker could not be asked: {name or entry.ref.name} was left there as it is; delete it by hand if it is not wanted"
             await self._notices.warn(entry, "Orphaned", message)
         await self._workload(entry)
         await self._shared.writer.release(entry)
@@ -68,7 +68,8 @@ class Departures:
         declared = entry.declared
         if declared is None or entry.ref.kind == BROKER:
             return False
-        return declared.spec.deletion_policy is not DeletionPolicy.RETAIN and bool(declared.record.identity)
+        made = bool(declared.record.identity) and declared.record.origin is not Origin.ADOPTED
+        return declared.spec.deletion_policy is not DeletionPolicy.RETAIN and made
 
     async def _workload(self, entry: Entry) -> None:
         if entry.ref.kind == GROUP and self._shared.let_go is not None:

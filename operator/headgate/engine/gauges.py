@@ -31,14 +31,17 @@ class Gauges:
             self._metrics.broker_reachable.labels(ref.namespace, ref.name).set(up)
 
     def groups(
-        self, lags: Mapping[Ref, tuple[Lag, LagView | None]], scaling: Mapping[Ref, ScalingView]
+        self,
+        lags: Mapping[Ref, tuple[Lag, LagView | None]],
+        scaling: Mapping[Ref, ScalingView],
+        now: datetime,
     ) -> None:
         """How late every group is, exactly; what cannot be seen has no series rather than an old one."""
         for ref in self._groups - lags.keys():
             self._metrics.forget_group(ref.namespace, ref.name)
         self._groups = set(lags)
         for ref, (lag, view) in lags.items():
-            self._group(ref, lag, view)
+            self._group(ref, lag, view, now)
             if (shown := scaling.get(ref)) is not None:
                 replicas = self._metrics.group_replicas
                 replicas.labels(ref.namespace, ref.name, "current").set(shown.current)
@@ -52,7 +55,7 @@ class Gauges:
         for ref, groups in letters.items():
             self._queue(ref, tuple(groups), now)
 
-    def _group(self, ref: Ref, lag: Lag, view: LagView | None) -> None:
+    def _group(self, ref: Ref, lag: Lag, view: LagView | None, now: datetime) -> None:
         metrics, where = self._metrics, (ref.namespace, ref.name)
         if lag.sight not in {Sight.FRESH, Sight.STALE}:
             metrics.forget_group(*where)
@@ -61,6 +64,9 @@ class Gauges:
         metrics.group_in_flight.labels(*where).set(lag.in_flight)
         metrics.group_stranded.labels(*where).set(lag.stranded)
         metrics.group_oldest_seconds.labels(*where).set(lag.age.total_seconds() if lag.age is not None else 0)
+        if lag.oldest_unsettled is not None:
+            unsettled = (now - lag.oldest_unsettled).total_seconds() if lag.in_flight or lag.pending else 0.0
+            metrics.group_unsettled_seconds.labels(*where).set(unsettled)
         if view is not None and view.fresh is not None:
             metrics.group_fresh.labels(*where).set(view.fresh is Freshness.KEPT)
 

@@ -80,9 +80,7 @@ def intent_of(declared: Declared[Any], situation: Situation) -> Intent:
     findings += _held(declared, situation)
     stopped = any(finding.outcome in STOPPING for finding in (*findings, *compiled.findings))
     claims = () if stopped else tuple(_claim(declared, owner, situation, r) for r in compiled.resources)
-    return Intent(
-        declared.ref, owner, claims, (), findings, compiled, declared.uid, declared.generation
-    )
+    return Intent(declared.ref, owner, claims, (), findings, compiled, declared.uid, declared.generation)
 
 
 def _held(declared: Declared[Any], situation: Situation) -> tuple[Finding, ...]:

@@ -15,7 +15,7 @@ from headgate.core.lag import History, Lag, figures
 from headgate.core.members import member
 from headgate.core.resource import Key
 from headgate.core.tenancy import template_of
-from headgate.core.workload import Member
+from headgate.core.workload import Member, Target
 from headgate.engine.autoscale import Autoscaler
 from headgate.engine.gauges import Gauges
 from headgate.engine.letters import Letters
@@ -79,6 +79,7 @@ class Operator:
         self._settings = settings
         self._branches: dict[Ref, Branch] = {}
         self._gauges = Gauges(metrics)
+        self._scaled: dict[Target, int] = {}  # the replicas that were asked for last
         self._unplaced = Unplaced(self.shared, self._placed, self._is_known)
         self._autoscaler = Autoscaler(
             kube, self._members, self._lag, clock=_wall, on_change=self._one_dirty, on_scaled=self._on_scaled
@@ -118,7 +119,7 @@ class Operator:
             for branch in branches.values()
             for ref, lag in branch.sampler.lags()
         }
-        self._gauges.groups(lags, self._autoscaler.views)
+        self._gauges.groups(lags, self._autoscaler.views, _wall())
         letters = {ref: found for branch in branches.values() for ref, found in branch.letters.found.items()}
         self._gauges.queues(letters, _wall())
 
@@ -182,10 +183,17 @@ class Operator:
         if not self._running:
             return
         for ref in refs:
+            if ref not in self.world.entries:
+                self._forget(ref)
             if ref.kind == BROKER:
                 self._grow(ref)
             self._queue_of(ref).add((ref,))
         self.shared.metrics.queue_depth.set(sum(len(b.worker.queue) for b in self._branches.values()))
+
+    def _forget(self, ref: Ref) -> None:
+        self.shared.troubled.discard(ref)
+        for branch in self._branches.values():
+            branch.worker.forget(ref)
 
     def _grow(self, ref: Ref) -> None:
         """An EventBroker that is there has its loops; one that is not there has none."""
@@ -278,7 +286,13 @@ class Operator:
         return branch.worker.looked and branch.worker.link.facts is not None
 
     def _members(self) -> list[Member]:
-        return [member for branch in self._branches.values() for member in branch.worker.readers.members()]
+        """What every declared group says, also those that nobody can read now: they hold what they share with others."""
+        known = {
+            one.group: one for branch in self._branches.values() for one in branch.worker.readers.members()
+        }
+        groups = self.world.estate.groups
+        unread = (member(declared, NO_PATIENCE) for ref, declared in groups.items() if ref not in known)
+        return [*known.values(), *(one for one in unread if one is not None)]
 
     def _lag(self, ref: Ref) -> Lag:
         home = self.world.broker_of(ref)
@@ -287,6 +301,9 @@ class Operator:
 
     def _on_scaled(self, workload: Any, replicas: int, decision: Any) -> None:  # noqa: ANN401  (values of core)
         reason = decision.reason if decision is not None else "Released"
+        before = self._scaled.get(workload.target, 0)
+        self._scaled[workload.target] = replicas
+        self.shared.metrics.scale_patches.labels("up" if replicas > before else "down").inc()
         log.info("%s -> %d replicas: %s", workload.target, replicas, decision.message if decision else reason)
         self.shared.metrics.scale_decisions.labels(str(reason)).inc()
 

@@ -16,6 +16,7 @@ from headgate.core.changes import Action, Change
 from headgate.core.estate import Ref
 from headgate.core.index import GROUP, QUEUE, TOPIC
 from headgate.core.resource import differences
+from headgate.core.vanished import is_strange
 from headgate.engine.bindings import Bindings
 from headgate.engine.intents import ACKNOWLEDGE, owner_of
 from headgate.engine.link import DISCONNECTED, Link
@@ -183,11 +184,8 @@ class Worker:
 
     def _is_doubtful(self, facts: BrokerFacts) -> bool:
         """Whether another cluster answers than the one that is known, and nobody said yet that this is right."""
-        entry = self._world.entries[self.ref]
         declared = self._world.estate.brokers[self.ref]
-        asked = (entry.status.get("lost") or {}).get("externalId")
-        acknowledged = asked is not None and declared.annotations.get(ACKNOWLEDGE) == asked
-        return declared.record.identity not in ("", facts.identity) and not acknowledged
+        return is_strange(declared.record.identity, facts.identity, declared.annotations.get(ACKNOWLEDGE, ""))
 
     async def _go_through(self, pending: dict[Ref, Item], *, full: bool) -> None:
         self._portion.begin()

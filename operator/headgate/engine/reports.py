@@ -8,10 +8,12 @@ from typing import Any, Final
 from headgate.api import (
     ConsumerGroupStatus,
     DeadLetterQueueStatus,
+    EventBrokerSpec,
     EventBrokerStatus,
     EventTopicStatus,
     Mode,
     dump_status,
+    format_duration,
     load_model,
 )
 from headgate.api.common import ApiModel
@@ -40,14 +42,14 @@ from headgate.core.status.broker import broker_status
 from headgate.core.status.group import group_status
 from headgate.core.status.queue import queue_status
 from headgate.core.status.topic import topic_status
-from headgate.core.tenancy import template_of
+from headgate.core.tenancy import OUR_OWN, PROTECTED_BY_DEFAULT, template_of
 from headgate.core.vanished import Vanished
 from headgate.core.workload import ScalingView
 from headgate.engine.bindings import Bindings
 from headgate.engine.intents import ACKNOWLEDGE
 from headgate.engine.link import Link
 from headgate.engine.readers import Placed, Readers
-from headgate.engine.shared import Shared
+from headgate.engine.shared import RESYNC, Shared
 from headgate.engine.sweep import Item
 from headgate.engine.world import Entry
 
@@ -113,13 +115,20 @@ class Reports:
         await self._report(entry, status)
 
     async def _report(self, entry: Entry, status: ApiModel) -> None:
-        patch = await self._shared.writer.report(entry, dump_status(status))
-        conditions = patch.get("conditions")
-        if conditions is not None:
-            ready = next((one for one in conditions if one["type"] == "Ready"), None)
-            self._shared.trouble(entry.ref, troubled=ready is not None and ready["status"] == "False")
+        shown = dump_status(status)
+        patch = await self._shared.writer.report(entry, shown)
+        self._judge(entry.ref, shown)
         if FIGURES & patch.keys():
             self._figures[entry.ref] = self._shared.wall()
+
+    def _judge(self, ref: Ref, shown: Mapping[str, Any]) -> None:
+        """Count the verdict, and remember what is not Ready: any change at all may heal it."""
+        ready = next((one for one in shown.get("conditions") or () if one["type"] == "Ready"), None)
+        troubled = ready is not None and ready["status"] == "False"
+        self._shared.trouble(ref, troubled=troubled and ref.kind != BROKER)
+        self._shared.metrics.reconciled.labels(ref.kind, "NotReady" if troubled else "Done").inc()
+        if ready is not None and troubled:
+            self._shared.metrics.failed.labels(ref.kind, ready["reason"]).inc()
 
     async def write_away(self, entry: Entry, vanished: Vanished | None) -> None:
         """Say that the broker is away; everything else stays as it was last seen."""
@@ -131,6 +140,13 @@ class Reports:
         else:
             status = self._managed(entry, declared, None, (), self._kept_binding(entry), vanished)
         await self._report(entry, status)
+
+    async def obstacle(self, entry: Entry) -> Finding | None:
+        """What stands in the way of a group before anything is made for it."""
+        binding = (
+            entry.declared.spec.binding if entry.declared is not None and entry.ref.kind == GROUP else None
+        )
+        return await self._bindings.taken(entry, binding.config_map_name) if binding is not None else None
 
     def forget(self, ref: Ref) -> None:
         """The object is gone: nobody follows it any more."""
@@ -147,7 +163,8 @@ class Reports:
         binding: BindingAccount | None,
     ) -> ApiModel:
         if entry.ref.kind == BROKER:
-            return self._broker(entry, declared, found.vanished)
+            own = found.item.topology.findings.get(entry.ref, ())
+            return self._broker(entry, declared, found.vanished, own)
         findings = (*found.item.intent.findings, *refused)
         return self._managed(entry, declared, found, findings, binding, found.vanished)
 
@@ -227,13 +244,21 @@ class Reports:
         )
         return group_status(account)
 
-    def _broker(self, entry: Entry, declared: Declared[Any], vanished: Vanished | None) -> ApiModel:
+    def _broker(
+        self,
+        entry: Entry,
+        declared: Declared[Any],
+        vanished: Vanished | None,
+        findings: tuple[Finding, ...] = (),
+    ) -> ApiModel:
         trouble, facts = self._link.trouble, self._link.facts
         refused = trouble is not None and isinstance(trouble.error, Refused)
         on = self._shared.world.index.on_broker(entry.ref)
         account = BrokerAccount(
             now=self._shared.wall(),
             generation=entry.generation,
+            findings=findings,
+            effective=_effective(declared.spec),
             outage=None if refused else self._outage(),
             previous=_previous(EventBrokerStatus, entry),
             deleting=entry.deleting_since is not None,
@@ -287,6 +312,7 @@ class Reports:
         self, entry: Entry, declared: Declared[Any], compiled: Compiled, *, reread: bool
     ) -> BindingAccount | Finding | None:
         wanted = declared.spec.binding
+        await self._bindings.withdraw(entry, wanted and wanted.config_map_name)
         if wanted is None or compiled.binding is None or declared.deleting or declared.spec.suspend:
             return self._kept_binding(entry) if wanted is not None else None
         content = {**compiled.binding, "ca.crt": self._link.ca} if self._link.ca else compiled.binding
@@ -297,6 +323,16 @@ class Reports:
         shown = entry.status.get("binding") or {}
         name, revision = shown.get("configMapName"), shown.get("revision")
         return BindingAccount(str(name), int(revision)) if name and revision is not None else None
+
+
+def _effective(spec: EventBrokerSpec) -> Mapping[str, str]:
+    """What holds for everything that the EventBroker does not say and that may be another value one day."""
+    protected = spec.tenancy and spec.tenancy.protected_names
+    interval = spec.resync_interval or RESYNC
+    return {
+        "resyncInterval": format_duration(interval),
+        "tenancy.protectedNames": ",".join((*(protected or PROTECTED_BY_DEFAULT), *OUR_OWN)),
+    }
 
 
 def _retry(placed: Placed | None) -> Retry | None:

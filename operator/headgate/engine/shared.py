@@ -12,6 +12,7 @@ from headgate.engine.writer import Writer
 from headgate.kube.client import KubeClient
 from headgate.telemetry.metrics import Metrics
 
+RESYNC = timedelta(seconds=120)  # between two full passes, where the EventBroker does not say
 WRITES_AT_ONCE = 16  # to the API server: more only queue up there
 
 

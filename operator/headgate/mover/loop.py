@@ -179,10 +179,6 @@ class Mover:
         settled = list[Notice]()
         for notice, drop in drops:
             self._meter.dropped(drop.why.value)
-            if drop.why is Why.UNROUTED:
-                log.warning(
-                    "a dead letter has no route", extra={"source": notice.source, "reader": notice.reader}
-                )
             settled.append(notice)
         await self._messages.settle(settled)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from headgate.core.letters import Event, Letter
 from headgate.core.moves import (
-    HOLD_FOR,
+    HOLD_LONGEST,
     Cause,
     Drop,
     Hold,
@@ -63,7 +63,20 @@ ROUTES = st.builds(
         pytest.param(ROUTE, {"cause": Cause.TERMINATED}, False, MOVE, id="a rejected event has the same"),
         pytest.param(None, {}, False, Drop(Why.FOREIGN), id="a reader that is not ours is nobody's business"),
         pytest.param(None, {}, True, Hold(Why.ROUTE_MISSING), id="a reader of ours waits for its route"),
-        pytest.param(None, {"at": NOON - HOLD_FOR}, True, Drop(Why.UNROUTED), id="but not for ever"),
+        pytest.param(
+            None,
+            {"at": NOON - timedelta(minutes=10)},
+            True,
+            Hold(Why.ROUTE_MISSING, timedelta(minutes=1)),
+            id="the longer it waits the later it is looked at again",
+        ),
+        pytest.param(
+            None,
+            {"at": NOON - timedelta(days=3)},
+            True,
+            Hold(Why.ROUTE_MISSING, HOLD_LONGEST),
+            id="and it is never given up",
+        ),
         pytest.param(replace(ROUTE, address=""), {}, False, Drop(Why.NO_QUEUE), id="no queue is declared"),
         pytest.param(
             replace(ROUTE, drop=True), {}, False, Drop(Why.DECLARED), id="the policy drops exhausted events"

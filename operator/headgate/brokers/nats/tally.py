@@ -11,11 +11,13 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import Final
 
-from headgate.core.letters import Header
+from headgate.core.letters import Header, Reason
 from headgate.core.progress import DeadLetters
 
 MOST: Final = 100_000  # entries known one by one, over all queues of a broker
 UNNAMED: Final = "unknown"
+OTHER: Final = "Other"  # whoever may publish there may write anything; status and metrics have room for a few words
+_REASONS: Final = frozenset(reason.value for reason in Reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class Head:
     @classmethod
     def of(cls, sequence: int, subject: str, headers: dict[str, str], at: datetime) -> "Head":
         """A message of a dead-letter stream; its own headers are trusted, missing ones are named so."""
-        group, reason = headers.get(Header.GROUP) or UNNAMED, headers.get(Header.REASON) or UNNAMED
+        group, said = headers.get(Header.GROUP) or UNNAMED, headers.get(Header.REASON) or UNNAMED
+        reason = said if said in _REASONS else UNNAMED if said == UNNAMED else OTHER
         return cls(sequence, subject, group, reason, Header.RESOLUTION in headers, at)
 
 
