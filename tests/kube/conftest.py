@@ -2,11 +2,12 @@
 
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 import pytest_asyncio
 
-from headgate.local.client import Client
+from headgate.local.client import ApiError, Client
 from headgate.local.install import install_crds
 from headgate.local.waiting import until
 
@@ -40,4 +41,5 @@ async def namespace_of(api: Client, crds: None, request: pytest.FixtureRequest) 
 
     yield of
     for name in made:
-        await api.delete(f"/api/v1/namespaces/{name}")
+        with suppress(ApiError):  # a test may have deleted it itself
+            await api.delete(f"/api/v1/namespaces/{name}")
