@@ -54,7 +54,7 @@ def estate_vanished(
 
     `recorded` are the identities of everything that status remembers of this broker, `mourned` what was reported as
     DataLost before and so did not vanish now. Another cluster behind the same address counts however little is gone;
-    an empty one is given its identity only after it was acknowledged, so what was asked stays asked meanwhile.
+    an empty one is given its identity only after it was acknowledged, so the word on the empty one holds meanwhile.
     An acknowledged loss stays the answer while anything of it waits to be made good, so that an operator that is
     interrupted half-way need not ask again.
     """
@@ -63,12 +63,18 @@ def estate_vanished(
     )
     answered = word.asked != "" and word.asked == word.given
     if known_cluster not in ("", cluster):
-        token = word.asked if answered else _token(known_cluster, cluster)
+        empty = _token(known_cluster, "")
+        token = empty if answered and word.given == empty else _token(known_cluster, cluster)
         return _vanished(_SWAPPED, token, gone, word)
     if len(gone) <= max(FEW, len(recorded) // SHARE) and not (gone and answered):
         return None
     lost = (f"{key} {recorded[key]}" for key in sorted(gone))
     return _vanished(_GONE, word.asked or _token(cluster, *lost), gone, word)
+
+
+def is_strange(known_cluster: str, cluster: str, given: str) -> bool:
+    """Whether another cluster answers than the known one, and nobody said of this very one that it is right."""
+    return known_cluster not in ("", cluster) and given != _token(known_cluster, cluster)
 
 
 def _gone(found: Observed | None, identity: str) -> bool:
