@@ -28,9 +28,12 @@ BROKER, POLICY, QUEUE, TOPIC, GROUP = (
 ALL: Final = (BROKER, POLICY, QUEUE, TOPIC, GROUP)
 Named = tuple[str, str]
 # What differs from life to life by itself, or grows with time.
-_MOVING: Final = frozenset({"lastTransitionTime", "oldestTime", "identity", "lag", "checkpoint"})
+_MOVING: Final = frozenset(
+    {"lastTransitionTime", "oldestTime", "identity", "lag", "checkpoint", "objects", "storage"}
+)
 _SAMPLED: Final = frozenset({"Capturing"})  # conditions that follow a look every few seconds
 _UIDS: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_INCARNATION: Final = re.compile(r"\b20\d{12,}\b")
 _TIMES: Final = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
@@ -142,7 +145,9 @@ class Life:
             found.update(part)
         found.update(await self._streams())
         text = json.dumps(found, sort_keys=True)
-        masked: Json = json.loads(_TIMES.sub("(time)", _UIDS.sub("(uid)", self.mask(text))))
+        masked: Json = json.loads(
+            _INCARNATION.sub("(made)", _UIDS.sub("(uid)", _TIMES.sub("(time)", self.mask(text))))
+        )
         return masked
 
     async def _objects(self, plural: str) -> Json:
@@ -166,8 +171,7 @@ class Life:
                 "labels": item["metadata"].get("labels"),
             }
             for item in items
-            if item["metadata"]["name"].startswith(self.name)  # the others go when the collector comes round
-            and not self._orphaned(item)
+            if self.name in item["metadata"]["name"] and not self._orphaned(item)
         }
 
     def _orphaned(self, item: Json) -> bool:
@@ -208,10 +212,15 @@ def _current(item: Json) -> bool:
 def settled(value: Any) -> Any:
     """A status without what moves by itself."""
     if isinstance(value, dict):
-        return {key: settled(inner) for key, inner in value.items() if key not in _MOVING}
+        return {key: settled(inner) for key, inner in value.items() if not _is_moving(key, inner)}
     if isinstance(value, list):
         return [settled(inner) for inner in value if not _is_sampled(inner)]
     return value
+
+
+def _is_moving(key: str, value: Any) -> bool:
+    """An empty queue may not have been looked at yet."""
+    return key in _MOVING or (key == "depth" and not value)
 
 
 def _is_sampled(value: Any) -> bool:

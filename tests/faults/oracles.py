@@ -48,7 +48,7 @@ def _is_figure(call: Call, picture: Mapping[str, Json]) -> bool:
         return False
     said = next((step["value"] for step in json.loads(call.body) if step["path"] == "/status"), None)
     shown = picture.get(f"{words[0]} {words[1]}", {}).get("status")
-    return _skeleton(settled(said)) == _skeleton(shown)
+    return bool(_skeleton(settled(said)) == _skeleton(shown))
 
 
 def _skeleton(value: Any) -> Any:

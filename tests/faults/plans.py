@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
@@ -17,6 +18,7 @@ PLAIN: Final = (CREATED, UPDATED, DELETED)
 POISONED: Final = (CREATED, FAILED, DELETED)
 IN_TIME: Final = 15.0  # seconds; starting again on a busy machine is in it
 QUIET: Final = 2.2  # seconds; two full passes go by
+SETTLED: Final = 30.0  # seconds for a step of an undisturbed life
 LATE: Final = 1.5  # seconds for a call that is still to come when all is well already
 TRIES: Final = 3  # lives, until a call comes that need not come in every life
 _numbers = itertools.count(1)
@@ -64,13 +66,15 @@ async def undisturbed(lane: Lane, steps: tuple[str, ...]) -> Reference:
 async def _at_rest(life: Life, journal: Journal, step: str) -> tuple[Json, float]:
     """The picture that stays, and since when it stands."""
     picture, since = await life.picture(), monotonic()
-    while True:
+    deadline = since + SETTLED
+    while monotonic() < deadline:
         await _heard(journal, 0.3)
         now = await life.picture()
         if now != picture:
             picture, since = now, monotonic()
         elif monotonic() - since > 2 * QUIET and _in_order(picture, step):
             return picture, since
+    raise AssertionError(f"{step}: not in order after {SETTLED:g} s: {json.dumps(picture, indent=1)}")
 
 
 def _in_order(picture: Json, step: str) -> bool:
@@ -232,8 +236,9 @@ class Arena:
 
     async def _one(self, lane: Lane, fault: Fault, steps: tuple[str, ...]) -> Verdict:
         """Calls come in an order of their own now and then: what did not come is waited for in another life."""
-        for _ in range(TRIES):
-            verdict = await tried(lane, fault, self.references[steps])
+        verdict = await tried(lane, fault, self.references[steps])
+        for _ in range(TRIES - 1):
             if verdict.struck or verdict.complaints:
                 break
+            verdict = await tried(lane, fault, self.references[steps])
         return verdict
