@@ -9,7 +9,7 @@ from headgate.brokers.base import Driver
 from headgate.core.claims import Claim, Farewell, Owner, Record
 from headgate.core.compiled import Compiled
 from headgate.core.estate import Declared, Estate, Ref
-from headgate.core.index import GROUP, QUEUE, TOPIC, external_name, target
+from headgate.core.index import GROUP, QUEUE, TOPIC, Index, external_name, target
 from headgate.core.outcomes import Finding, Outcome
 from headgate.core.progress import Position
 from headgate.core.resource import Key, Resource
@@ -51,6 +51,7 @@ class Situation:
     """What all objects of one pass have in common."""
 
     estate: Estate
+    index: Index
     topology: Topology
     driver: Driver
     compiled: Mapping[Ref, Compiled]
@@ -66,12 +67,13 @@ def intent_of(declared: Declared[Any], situation: Situation) -> Intent:
     compiled = situation.compiled.get(declared.ref, Compiled())
     findings = situation.topology.findings.get(declared.ref, ())
     if declared.deleting:
+        users = _living_users(declared, situation)
         return Intent(
             declared.ref,
             owner,
             (),
-            _farewells(declared, owner, situation, compiled),
-            findings,
+            () if users else _farewells(declared, owner, situation, compiled),
+            _still_used(declared.ref, users),
             compiled,
             declared.uid,
             declared.generation,
@@ -81,6 +83,23 @@ def intent_of(declared: Declared[Any], situation: Situation) -> Intent:
     stopped = any(finding.outcome in STOPPING for finding in (*findings, *compiled.findings))
     claims = () if stopped else tuple(_claim(declared, owner, situation, r) for r in compiled.resources)
     return Intent(declared.ref, owner, claims, (), findings, compiled, declared.uid, declared.generation)
+
+
+def _living_users(declared: Declared[Any], situation: Situation) -> list[Ref]:
+    """Who would lose something if the broker object went now: they stay, whatever else is wrong with them."""
+    if declared.ref.kind not in {TOPIC, QUEUE} or _policy(declared.spec) is DeletionPolicy.RETAIN:
+        return []
+    index, groups = situation.index, situation.estate.groups
+    users = index.readers(declared.ref) if declared.ref.kind == TOPIC else index.sources(declared.ref)
+    return [ref for ref in users if ref in groups and not groups[ref].deleting]
+
+
+def _still_used(ref: Ref, users: list[Ref]) -> tuple[Finding, ...]:
+    if not users:
+        return ()
+    names = ", ".join(sorted(f"{user.namespace}/{user.name}" for user in users))
+    message = f"{ref.name} is still used by {names}: it is deleted once they are gone, or kept with deletionPolicy Retain"
+    return (Finding(Outcome.WAITING, "StillUsed", message),)
 
 
 def _held(declared: Declared[Any], situation: Situation) -> tuple[Finding, ...]:

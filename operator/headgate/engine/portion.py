@@ -154,8 +154,9 @@ class Portion:
         if self._is_overtaken(entry, intent):
             self._queue.add((intent.ref,))
             return
-        if intent.ref.kind == TOPIC:
-            self._sweep.note(intent.ref, lost=any(_lost(standing) for standing in own))
+        lost = intent.ref.kind == TOPIC and any(_lost(standing) for standing in own)
+        if self._sweep.note(intent.ref, lost=lost):
+            self._queue.add(self._world.users(intent.ref))
         refused = (effects.refused[intent.owner],) if intent.owner in effects.refused else ()
         if entry.deleting_since is not None and not self._stays(item, own, refused):
             await self._write(entry.ref, lambda: self._departures.release(entry, own))
@@ -178,7 +179,7 @@ class Portion:
         """Whether an object on its way out still has to wait for something."""
         if item.intent.ref.kind == BROKER:
             return bool(self._world.users(item.intent.ref))
-        if refused or (item.intent.farewells and not own):
+        if refused or item.intent.findings or (item.intent.farewells and not own):
             return True
         staying = [f for standing in own for f in standing.findings if f.outcome in STAYING]
         if staying and item.intent.ref.namespace in self._world.terminating:

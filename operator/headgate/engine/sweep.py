@@ -54,6 +54,7 @@ class Sweep:
         compiled = driver.compile(topology, facts, self._world.estate.installation)
         situation = Situation(
             self._world.estate,
+            self._world.index,
             topology,
             driver,
             compiled,
@@ -95,12 +96,17 @@ class Sweep:
         topic = self._world.estate.topics.get(group.topic.declared.ref)
         return topic is not None and topic.record.identity != group.topic.declared.record.identity
 
-    def note(self, topic: Ref, *, lost: bool) -> None:
-        """Remember whether the data of a topic is lost; its groups wait for that to be acknowledged."""
+    def note(self, topic: Ref, *, lost: bool) -> bool:
+        """Remember whether the data of a topic is lost; its groups wait for that to be acknowledged.
+
+        Says whether that is news to them.
+        """
+        news = lost != (topic in self.lost_topics)
         if lost:
             self.lost_topics.add(topic)
         else:
             self.lost_topics.discard(topic)
+        return news
 
     def _connected(self) -> tuple[Broker, Driver, BrokerFacts]:
         link = self._link

@@ -134,6 +134,13 @@ ROWS = {
         ("  - Delete consumer/orders/billing",),
         2,
     ),
+    "a topic that goes waits for the groups that still live on it": Row(
+        leave(ORDERS, deletionPolicy="Delete"),
+        ORDERS,
+        Result.WAITING,
+        ("! Waiting StillUsed", "shop/billing"),
+        0,
+    ),
     "a topic that goes and retains stays in the broker": Row(
         leave(ORDERS),
         ORDERS,

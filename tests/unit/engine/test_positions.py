@@ -5,6 +5,7 @@ from tests.unit.core.declare import BILLING, MAIN, ORDERS, START, declare, estat
 
 from headgate.brokers.fake import FakeBroker, FakeDriver
 from headgate.core.claims import Record
+from headgate.core.index import Index
 from headgate.core.progress import Position
 from headgate.core.resolve import resolve
 from headgate.engine.intents import Situation, intent_of
@@ -31,6 +32,6 @@ async def test_a_lost_reader_continues_where(
     topology = resolve(declared, MAIN)
     driver = FakeDriver(FakeBroker(lambda: START))
     compiled = driver.compile(topology, await driver.broker.facts(), declared.installation)
-    situation = Situation(declared, topology, driver, compiled, position=lambda _: seen)
+    situation = Situation(declared, Index.of(declared), topology, driver, compiled, position=lambda _: seen)
     (claim,) = intent_of(group, situation).claims
     assert claim.record.checkpoint == continues
