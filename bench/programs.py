@@ -95,10 +95,10 @@ class Program:
         return int(told[-1].rpartition(" ")[2]) if told else 0
 
 
-def operator(scene: Scene) -> Program:
-    """The operator as an administrator runs it, with its Lease, on the whole cluster."""
+def operator(scene: Scene, namespace: str) -> Program:
+    """The operator as an administrator runs it for one namespace, with its Lease."""
     words = ["run", "--kubeconfig", scene.plane.kubeconfig, "--own-namespace", "default"]
-    words += ["--port", "0", "--log-form", "json"]
+    words += ["--namespace", namespace, "--port", "0", "--log-form", "json"]
     return _start(scene, "operator", "headgate", ["-m", "headgate", *map(str, words)])
 
 

@@ -80,7 +80,7 @@ async def estate(stage: Scene, names: Sequence[str], *, groups: bool) -> None:
 async def again(stage: Scene, before: Program) -> Program:
     """Kill and start."""
     await before.process.kill()
-    return operator(stage)
+    return operator(stage, NAMESPACE)
 
 
 async def restarted(stage: Scene, before: Program, label: str, *, reads: int) -> tuple[Program, list[Figure]]:
@@ -129,7 +129,7 @@ async def measure(objects: int) -> list[Figure]:
             await stage.namespace(NAMESPACE)
             await served(stage, NAMESPACE)
             await stage.event_broker(NAMESPACE, PLENTY)
-            program = operator(stage)
+            program = operator(stage, NAMESPACE)
             await program.ready()
             await estate(stage, [f"topic-{number:05}" for number in range(objects)], groups=groups)
             await asyncio.sleep(REST)

@@ -13,7 +13,6 @@ from typing import Any
 import nats
 from nats.aio.client import Client as Nats
 
-from headgate.brokers.nats.names import ADVISORIES_NAME
 from headgate.local.binaries import resolve
 from headgate.local.client import Client
 from headgate.local.controlplane import ControlPlane, start_control_plane
@@ -52,10 +51,6 @@ class Scene:
         """Where objects of ours are."""
         path = f"/apis/{VERSION}/namespaces/{namespace}/{PLURALS[kind]}"
         return f"{path}/{name}" if name else path
-
-    async def ask(self, verb: str) -> bytes:
-        """One question to JetStream."""
-        return (await self.nats.request(f"$JS.API.{verb}", b"", timeout=30)).data
 
     async def namespace(self, name: str) -> None:
         """A namespace, usable at once."""
@@ -99,11 +94,15 @@ class Scene:
                 return found
             query["continue"] = page["metadata"]["continue"]
 
-    async def streams(self) -> int:
-        """How many streams there are in the broker, Headgate's own aside."""
-        found = json.loads(await self.ask("INFO"))
-        own = json.loads(await self.ask(f"STREAM.INFO.{ADVISORIES_NAME}"))
-        return int(found["streams"]) - ("error" not in own)
+    async def streams(self, prefix: str) -> int:
+        """How many streams are called so."""
+        names: list[str] = []
+        while True:
+            body = json.dumps({"offset": len(names)}).encode()
+            page = json.loads((await self.nats.request("$JS.API.STREAM.NAMES", body, timeout=30)).data)
+            names += page["streams"] or ()
+            if len(names) >= page["total"]:
+                return sum(name.startswith(prefix) for name in names)
 
 
 async def at_once(calls: Iterable[Callable[[], Awaitable[Any]]]) -> None:
