@@ -7,7 +7,7 @@ from tests.unit.core.planning import tank
 
 from headgate.core.outcomes import Outcome
 from headgate.core.resource import Key, Observed
-from headgate.core.vanished import Vanished, Word, estate_vanished
+from headgate.core.vanished import Vanished, Word, estate_vanished, is_strange
 
 
 def recorded(count: int) -> dict[Key, str]:
@@ -137,3 +137,23 @@ def test_another_cluster_is_acknowledged_by_a_word_of_its_own() -> None:
 def test_the_limit_is_three_or_a_tenth(count: int, gone: int) -> None:
     gone = min(count, gone)
     assert (judged(count, gone=gone) is not None) is (gone > max(3, count // 10))
+
+
+def test_the_word_on_an_empty_cluster_holds_when_that_is_given_its_identity() -> None:
+    empty = judged(5, gone=5, cluster="")
+    assert empty is not None
+    named = judged(5, gone=5, cluster="c2", asked=empty.token, given=empty.token)
+    assert named is not None
+    assert named.acknowledged
+
+
+def test_an_old_word_does_not_open_the_next_cluster() -> None:
+    empty = judged(5, gone=5, cluster="")
+    assert empty is not None
+    later = judged(5, gone=5, known="c2", cluster="", asked=empty.token, given=empty.token)
+    assert later is not None
+    assert not later.acknowledged
+    assert is_strange("c2", "", empty.token)
+    assert not is_strange("c2", "", later.token)
+    assert not is_strange("c2", "c2", "")
+    assert not is_strange("", "c2", "")
