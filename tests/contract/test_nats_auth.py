@@ -225,7 +225,7 @@ async def test_an_account_without_jetstream_is_named(servers: Run) -> None:
     ):
         with pytest.raises(Refused) as refusal:
             await broker.facts()
-        assert refusal.value.reason == "JetStreamNotEnabled"
+        assert refusal.value.reason == "PersistenceDisabled"
 
 
 async def test_a_server_that_never_answers_costs_one_deadline() -> None:

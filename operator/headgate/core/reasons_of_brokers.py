@@ -41,7 +41,7 @@ OF_BROKERS: Final[Mapping[str, Meaning]] = {
     ),
     "NoResponders": Meaning(
         "The server is there and nobody answers for streams.",
-        "Check that JetStream is on in this account and domain.",
+        "Check that the broker keeps events at all, in this account and domain.",
     ),
     "TLSFailed": Meaning(
         "The TLS handshake failed.",
@@ -145,8 +145,8 @@ OF_BROKERS: Final[Mapping[str, Meaning]] = {
         "Headgate cannot do this on this kind of broker yet.",
         "Declare what the message offers instead.",
     ),
-    "JetStreamNotEnabled": Meaning(
-        "The account or server has no JetStream.",
+    "PersistenceDisabled": Meaning(
+        "The account or server keeps no events: it has no persistence.",
         "Enable it, or correct the domain in the EventBroker.",
     ),
     "ImmutableSetting": Meaning(
