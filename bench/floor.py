@@ -51,13 +51,21 @@ class Floor:
             listing = json.loads(await response.read())
         for item in listing["items"]:
             self.see(item)
-        query = {"watch": "1", "resourceVersion": listing["metadata"]["resourceVersion"]}
+        version = listing["metadata"]["resourceVersion"]
+        while True:
+            version = await self.watch(version)
+
+    async def watch(self, version: str) -> str:
+        """Watch until the server ends it, which it does with those that are slow; the version to go on from."""
+        query = {"watch": "1", "resourceVersion": version}
         quiet = aiohttp.ClientTimeout(total=None)
         async with self.http.get(self.topics, params=query, timeout=quiet, read_bufsize=2**20) as response:
             while line := await response.content.readline():
                 event = json.loads(line)
+                version = event["object"]["metadata"]["resourceVersion"]
                 if event["type"] != "DELETED":
                     self.see(event["object"])
+        return version
 
     def see(self, body: dict[str, Any]) -> None:
         """Begin what an object needs; an echo needs nothing."""

@@ -6,6 +6,7 @@ machine it was taken on.
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -46,6 +47,7 @@ def main() -> int:
     parser.add_argument("--objects", type=int, default=1000, help="how many topics; 1000")
     parser.add_argument("--rounds", type=int, default=3, help="how often each side has its turn; 3")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended on the way out
     if unknown := set(asked.names) - BENCHES.keys():
         parser.error(f"no such bench: {', '.join(sorted(unknown))}")
     found: dict[str, list[Figure]] = {}
