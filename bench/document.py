@@ -13,15 +13,13 @@ def row(figure: dict[str, Any]) -> str:
     """One line of the table."""
     value = f"{figure['value']:,.2f}".rstrip("0").rstrip(".")
     most, least = figure["most"], figure["least"]
-    goal = (
-        f"at least {least:,g}"
-        if most is None
-        else f"exactly {most:g}"
-        if most == least
-        else f"at most {most:g}"
-    )
-    reached = "" if (most, least) == (None, None) else "yes" if figure["good"] else "**no**"
-    goal = "" if (most, least) == (None, None) else goal
+    reached = "yes" if figure["good"] else "**no**"
+    if most is not None:
+        goal = f"exactly {most:g}" if most == least else f"at most {most:g}"
+    elif least is not None:
+        goal = f"at least {least:g}"
+    else:
+        goal = reached = ""
     return f"| {figure['name']} | {value} {figure['unit']} | {goal} | {reached} |"
 
 
