@@ -298,7 +298,8 @@ class Checkpoint(ApiModel):
         default=None, description="How many events would be handed out again."
     )
     topic_identity: str | None = Field(
-        default=None, description="The incarnation of the topic in which the position lies; it means nothing in another."
+        default=None,
+        description="The incarnation of the topic in which the position lies; it means nothing in another.",
     )
 
 

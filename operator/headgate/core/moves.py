@@ -14,7 +14,9 @@ VERSION: Final = 1
 DATA_KEY: Final = "routes.json"  # of the ConfigMap
 LABEL: Final = "headgate.dev/routes"  # on the ConfigMap: the EventBroker's name
 HOLD_STEP: Final = timedelta(seconds=5)  # how soon a held one is looked at again
-HOLD_LONGEST: Final = timedelta(minutes=5)  # the older it is the later, so that old ones leave room for new ones
+HOLD_LONGEST: Final = timedelta(
+    minutes=5
+)  # the older it is the later, so that old ones leave room for new ones
 
 
 def config_map_name(broker: str) -> str:

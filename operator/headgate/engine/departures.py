@@ -8,7 +8,7 @@ from typing import Final
 from headgate.api import DeletionPolicy, Origin, UnreachablePolicy
 from headgate.core.changes import Standing
 from headgate.core.estate import Ref
-from headgate.core.index import BROKER, GROUP
+from headgate.core.index import BROKER, GROUP, POLICY
 from headgate.core.outcomes import Outcome
 from headgate.engine.notices import Notices
 from headgate.engine.queue import DirtyQueue
@@ -66,7 +66,7 @@ class Departures:
     def _needs_broker(self, entry: Entry) -> bool:
         """Whether something in the broker may have to be deleted: what is kept or was never made needs nobody."""
         declared = entry.declared
-        if declared is None or entry.ref.kind == BROKER:
+        if declared is None or entry.ref.kind in {BROKER, POLICY}:
             return False
         made = bool(declared.record.identity) and declared.record.origin is not Origin.ADOPTED
         return declared.spec.deletion_policy is not DeletionPolicy.RETAIN and made

@@ -43,7 +43,10 @@ class Letters:
     async def run(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Look for ever."""
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception:
+                log.exception("a look at dead letters failed")
             await sleep(PERIOD)
 
     async def look(self) -> None:

@@ -6,6 +6,7 @@ so that a busy estate is read in turns and lag that appears after a rest is read
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,8 @@ from headgate.core.lag import LOST, STALE, History, Lag, Sight, figures, seen, u
 from headgate.core.lagview import LagView, publish
 from headgate.core.progress import Position, Progress
 from headgate.core.resource import Key, Observed
+
+log = logging.getLogger(__name__)
 
 PERIOD: Final = timedelta(seconds=4.5)  # a look takes time too, and lag is to be seen within five seconds
 REFRESH: Final = timedelta(
@@ -103,7 +106,10 @@ class Sampler:
         """Look for ever, at a steady pace."""
         while True:
             started = self._clock()
-            await self.tick()
+            try:
+                await self.tick()
+            except Exception:
+                log.exception("a look at the groups failed")
             took = min(max(self._clock() - started, _NOTHING), self._period)
             await sleep((self._period - took).total_seconds())
 

@@ -84,6 +84,9 @@ class Unplaced:
         except KubeError as error:
             log.warning("%s: %s", ref, error)
             self.queue.retry(ref)
+        except Exception:
+            log.exception("%s: could not be reported on; it is looked at again", ref)
+            self.queue.retry(ref)
 
     def _is_early(self, entry: Entry) -> bool:
         """What a policy amounts to is known when its groups are; until then what was reported last stays."""

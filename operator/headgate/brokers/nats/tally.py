@@ -16,7 +16,9 @@ from headgate.core.progress import DeadLetters
 
 MOST: Final = 100_000  # entries known one by one, over all queues of a broker
 UNNAMED: Final = "unknown"
-OTHER: Final = "Other"  # whoever may publish there may write anything; status and metrics have room for a few words
+OTHER: Final = (
+    "Other"  # whoever may publish there may write anything; status and metrics have room for a few words
+)
 _REASONS: Final = frozenset(reason.value for reason in Reason)
 
 
