@@ -89,5 +89,5 @@ async def _until_ready(
 
 
 def _is_true(found: Json, condition: str) -> bool:
-    conditions = found.get("status", {}).get("conditions", ())
+    conditions = (found.get("status") or {}).get("conditions") or ()
     return any(each["type"] == condition and each["status"] == "True" for each in conditions)
