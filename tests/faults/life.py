@@ -27,9 +27,9 @@ BROKER, POLICY, QUEUE, TOPIC, GROUP = (
 )
 ALL: Final = (BROKER, POLICY, QUEUE, TOPIC, GROUP)
 Named = tuple[str, str]
-# What differs from life to life by itself, or grows with time.
+# What differs from life to life by itself, or is a figure that is told now and then.
 _MOVING: Final = frozenset(
-    {"lastTransitionTime", "oldestTime", "identity", "lag", "checkpoint", "objects", "storage"}
+    {"lastTransitionTime", "oldestTime", "identity", "lag", "checkpoint", "objects", "messages", "bytes"}
 )
 _SAMPLED: Final = frozenset({"Capturing"})  # conditions that follow a look every few seconds
 _UIDS: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")

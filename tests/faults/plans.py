@@ -158,9 +158,9 @@ class _Trial:
 
     async def _until(self, wanted: Json) -> list[str]:
         """Wait until all is as it should be; else say what is not."""
-        deadline = monotonic() + IN_TIME
+        began = monotonic()
         while found := oracles.same_end(await self.life.picture(), wanted):
-            if monotonic() > deadline:
+            if monotonic() > max(began, self.journal.struck_at) + IN_TIME:
                 return found
             await _heard(self.journal, 0.3)
         return []
@@ -207,6 +207,12 @@ async def _clean(life: Life, *, spoiled: bool) -> None:
         for program in life.lane.programs.values():
             await program.kill()
     await life.lane.wipe()
+
+
+def _is_routine(point: Point) -> bool:
+    """While the operator waits for a dead letter, its passes repeat the same readings every second: two of each do."""
+    reads = point.name == "INFO" or ".INFO." in point.name
+    return point.step == FAILED and point.actor == OPERATOR and reads and point.nth > 2
 
 
 @dataclass(slots=True)
