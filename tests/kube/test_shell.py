@@ -42,15 +42,19 @@ class Engine:
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
 
     def see(self, kind: str, event: str | None, body: Mapping[str, Any]) -> None:
-        self.heard.append((kind, event, body["metadata"]["name"]))
+        meta = body["metadata"]
+        self.heard.append((kind, event, meta["name"]))
+        if kind == "RetryPolicy" and event == "DELETED":
+            self.names.pop(meta["uid"], None)
+        elif kind == "RetryPolicy":
+            self.names[meta["uid"]] = (meta["namespace"], meta["name"])
 
     def see_namespace(self, event: str | None, body: Mapping[str, Any]) -> None:
         del event, body
         self.namespaces += 1
 
     def known(self, kind: str) -> Mapping[str, tuple[str, str]]:
-        del kind
-        return self.names
+        return self.names if kind == "RetryPolicy" else {}
 
     def listed(self) -> None:
         self.told_before_run = len(self.heard)
