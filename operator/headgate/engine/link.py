@@ -49,7 +49,9 @@ class Link:
         clock: Callable[[], datetime],
         keep_secret: Callable[[bytes], None],
         meter: Callable[[Broker], Broker] = lambda broker: broker,
+        drivers: Callable[[EventBrokerSpec], Driver] = driver_of,
     ) -> None:
+        self._drivers = drivers
         self._keep_secret = keep_secret
         self._meter = meter
         self._secrets = secrets
@@ -108,7 +110,7 @@ class Link:
         if self.broker is not None and self._spec == declared.spec and credentials == self._credentials:
             return
         await self.aclose()
-        self.driver = driver_of(declared.spec)
+        self.driver = self._drivers(declared.spec)
         self._spec, self._credentials = declared.spec, credentials
         self.broker = self._meter(self.driver.connect(declared.spec, credentials))
 

@@ -54,6 +54,7 @@ class Worker:
             shared.wall,
             shared.keep_secret,
             lambda real: Metered(real, broker, shared.metrics, shared.monotonic),
+            shared.drivers,
         )
         self.readers = Readers(shared.world)
         self.looked = False  # whether everything was looked at once

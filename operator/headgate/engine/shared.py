@@ -5,6 +5,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from headgate.api import EventBrokerSpec
+from headgate.brokers.base import Driver
+from headgate.brokers.registry import driver_of
 from headgate.core.estate import Ref
 from headgate.core.status.account import GRACE
 from headgate.engine.world import World
@@ -30,6 +33,7 @@ class Shared:
     keep_secret: Callable[[bytes], None]  # have this text never appear in a log
     grace: timedelta = GRACE  # for which Ready keeps its last value while a broker is away
     may_act: Callable[[], bool] = lambda: True  # whether this process may still change anything anywhere
+    drivers: Callable[[EventBrokerSpec], Driver] = driver_of  # which kinds of brokers there are
     reporter: str = "headgate"  # which process this is, for Events
     let_go: Callable[[Ref], Awaitable[str]] | None = (
         None  # leave the workload of a group that goes; what stayed
