@@ -5,12 +5,15 @@ from datetime import timedelta
 from typing import Final
 
 from headgate.api import Condition, EventBrokerStatus, Lost, Objects, Record
-from headgate.core.conditions import Aspect, merge, no, yes
+from headgate.core.conditions import Aspect, merge, no, unknown, yes
 from headgate.core.outcomes import Outcome
 from headgate.core.status.account import BrokerAccount, Cluster
 from headgate.core.status.coarse import may_write
 from headgate.core.status.verdict import Course, Verdict, away, course_aspects, said
 
+_UNASKED: Final = frozenset(
+    {"SecretNotFound", "SecretForbidden", "CredentialsInvalid"}
+)  # no question was sent
 _COURSE: Final = ("Ready", "Reconciling", "Stalled")
 
 
@@ -66,6 +69,8 @@ def _unfinished(account: BrokerAccount) -> tuple[str, str] | None:
 def _own(account: BrokerAccount) -> Iterator[Aspect]:
     if account.outage is not None:
         yield no("Reachable", account.outage.reason, account.outage.message)
+    elif account.refused is not None and account.refused.reason in _UNASKED:
+        yield unknown("Reachable", account.refused.reason, "nobody asks the broker without credentials")
     elif account.cluster is not None or account.refused is not None:
         yield yes("Reachable", "Reachable", "the broker answers")
     if account.refused is not None:

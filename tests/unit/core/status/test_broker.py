@@ -55,12 +55,16 @@ ROWS: dict[str, tuple[BrokerAccount, Told]] = {
         broker(cluster=None, outage=outage(minutes=1)),
         {"Ready": ("Unknown", "Unreachable"), "Authorized": None},
     ),
-    "it does not let us in": (
+    "it answers and does not know us": (
+        broker(cluster=None, refused=finding(Outcome.REFUSED, "AuthenticationFailed", "wrong password")),
+        {"Reachable": ("True", "Reachable"), "Authorized": ("False", "AuthenticationFailed")},
+    ),
+    "the credentials are no use": (
         broker(cluster=None, refused=REFUSAL),
         {
             "Ready": ("False", "CredentialsInvalid"),
             "Stalled": ("True", "CredentialsInvalid"),
-            "Reachable": ("True", "Reachable"),
+            "Reachable": ("Unknown", "CredentialsInvalid"),
             "Authorized": ("False", "CredentialsInvalid"),
         },
     ),
