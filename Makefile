@@ -25,7 +25,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## Play the whole story on this machine: cluster, broker, workers, faults
 	@$(BIN)/headgate demo $(if $(KEEP),--keep)
 
-test: setup lint types imports verify unit contract kube faults e2e ## Prove everything, fast failures first
+test: setup lint types imports verify unit contract kube e2e ## Prove it, fast failures first
 
 lint: setup ## Style and formatting
 	@echo "==> lint"; $(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
@@ -45,16 +45,18 @@ unit: setup ## Decisions: tables and laws
 	@echo "coverage of core, branches included:"; $(BIN)/coverage report --include='operator/headgate/core/*' --skip-covered --fail-under=100 | tail -n 4
 
 contract: setup ## One suite, every broker: the fake and real NATS servers
-	@echo "==> contract tests on real NATS servers"; $(BIN)/pytest -q -n 2 tests/contract
+	@echo "==> contract tests on real NATS servers (about a minute)"; $(BIN)/pytest -q -n 2 tests/contract
 
 kube: setup ## The operator on a real control plane
-	@echo "==> kube tests on a real control plane (the first run builds it: about four minutes)"; $(BIN)/pytest -q tests/local tests/kube
+	@echo "==> the local cluster, then the operator on a real control plane (about eight minutes; the first run builds it, six more)"
+	@$(BIN)/pytest -q tests/local
+	@$(BIN)/pytest -q tests/kube
 
-faults: setup ## Kill operator and mover around every write
-	@echo "==> fault tests"; $(BIN)/pytest -q tests/faults
+faults: setup ## Kill operator and mover around every write (long: not part of `make test`)
+	@echo "==> fault tests (every call of a life, killed before and after: tens of minutes)"; $(BIN)/pytest -q tests/faults
 
 e2e: setup ## Numbered messages through failing workers
-	@echo "==> end-to-end tests"; $(BIN)/pytest -q tests/e2e
+	@echo "==> end-to-end: 20,000 numbered messages, twice (about three minutes)"; $(BIN)/pytest -q tests/e2e
 
 gen: setup ## Regenerate CRDs, field tables, RBAC
 	@$(BIN)/python -m headgate.local.generate
