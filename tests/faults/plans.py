@@ -21,6 +21,7 @@ QUIET: Final = 2.2  # seconds; two full passes go by
 SETTLED: Final = 30.0  # seconds for a step of an undisturbed life
 LATE: Final = 1.5  # seconds for a call that is still to come when all is well already
 TRIES: Final = 3  # lives, until a call comes that need not come in every life
+MOVER_OPENS: Final = "CONSUMER.DURABLE.CREATE.headgate_advisories.headgate_mover"
 _numbers = itertools.count(1)
 
 
@@ -117,6 +118,7 @@ class _Trial:
     fault: Fault
     reference: Reference
     seconds: float = 0.0
+    is_back: bool = False
 
     async def live(self) -> list[str]:
         """All steps, or those until something is wrong."""
@@ -136,10 +138,9 @@ class _Trial:
             return complaints
         if not self.journal.struck.is_set():
             await self._strike_late()
+            complaints = await self._until(wanted)
         if not self.journal.struck.is_set():
             return []
-        await self._recovered()
-        complaints = await self._until(wanted)
         self.seconds = monotonic() - self.journal.struck_at
         return complaints or await self._quiet(wanted)
 
@@ -150,16 +151,26 @@ class _Trial:
         except TimeoutError:
             return
 
+    def _is_down(self) -> bool:
+        """Whether somebody was struck and was not seen in order since."""
+        return self.journal.struck.is_set() and not self.is_back
+
     async def _recovered(self) -> None:
         """Whoever was killed is back and has looked at everything."""
+        self.is_back = True
         await self.journal.dead()
+        if self.fault.point.actor == MOVER:
+            await self.life.hurry()
         if self.fault.kind.kills:
             await self.life.lane.programs[self.fault.point.actor].ready()
 
     async def _until(self, wanted: Json) -> list[str]:
         """Wait until all is as it should be; else say what is not."""
         began = monotonic()
-        while found := oracles.same_end(await self.life.picture(), wanted):
+        while (found := oracles.same_end(await self.life.picture(), wanted)) or self._is_down():
+            if self._is_down():
+                await self._recovered()
+                continue
             if monotonic() > max(began, self.journal.struck_at) + IN_TIME:
                 return found
             await _heard(self.journal, 0.3)
@@ -171,16 +182,14 @@ class _Trial:
         while (rest := began + QUIET - monotonic()) > 0:
             await _heard(self.journal, rest)
         late = [
-            call
-            for call in self.journal.calls[first:]
-            if call.writes and call.point.actor == OPERATOR and not _of_a_look(call.point.name)
+            call for call in self.journal.calls[first:] if call.writes and not _of_a_look(call.point.name)
         ]
         return [*oracles.silent(late, wanted), *oracles.same_end(await self.life.picture(), wanted)]
 
 
 def _of_a_look(name: str) -> bool:
-    """A reader of its own is how the operator looks at dead letters."""
-    return name in {"CONSUMER.CREATE.*-dead", *oracles.PASSING}
+    """A reader of its own is how the operator looks at dead letters; a mover asks for its durable when it connects."""
+    return name in {"CONSUMER.CREATE.*-dead", MOVER_OPENS, *oracles.PASSING}
 
 
 async def tried(lane: Lane, fault: Fault, reference: Reference) -> Verdict:
@@ -223,10 +232,9 @@ class Arena:
     references: Mapping[tuple[str, ...], Reference]
 
     def faults(self, kinds: Iterable[Kind], wire: str, steps: tuple[str, ...], *in_steps: str) -> list[Fault]:
-        """Every call of a wire, with every kind of fault."""
-        points = sorted(
-            p for p, w in self.references[steps].points.items() if w == wire and p.step in in_steps
-        )
+        """Every call of a wire, with every kind of fault; of mere repetitions at rest the first two."""
+        made = self.references[steps].points.items()
+        points = sorted(p for p, w in made if w == wire and p.step in in_steps and not _is_routine(p))
         return [Fault(kind, point) for kind in kinds for point in points]
 
     async def run(self, faults: Sequence[Fault], steps: tuple[str, ...]) -> list[Verdict]:
