@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest_asyncio
 from tests.faults.lane import lane
-from tests.faults.plans import PLAIN, POISONED, Arena, undisturbed
+from tests.faults.plans import PLAIN, POISONED, Arena, rehearsed, undisturbed
 
 from headgate.local.client import Client
 from headgate.local.cluster import Cluster
@@ -24,4 +24,5 @@ async def arena(cluster: Cluster, api: Client, servers: Run) -> AsyncIterator[Ar
         names = [f"faults-{number}" for number in range(LANES)]
         lanes = [await stack.enter_async_context(lane(cluster, api, servers, name)) for name in names]
         plain, poisoned = await asyncio.gather(undisturbed(lanes[0], PLAIN), undisturbed(lanes[1], POISONED))
+        await asyncio.gather(rehearsed(lanes[0], plain), rehearsed(lanes[1], poisoned))
         yield Arena(lanes, {PLAIN: plain, POISONED: poisoned})

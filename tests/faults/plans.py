@@ -32,6 +32,7 @@ class Reference:
     steps: tuple[str, ...]
     pictures: dict[str, Json] = field(default_factory=dict)
     points: dict[Point, str] = field(default_factory=dict)  # and the wire of each
+    sure: set[Point] = field(default_factory=set)  # the first of every call that came again in a second life
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class Verdict:
 
     fault: Fault
     struck: bool
+    sure: bool  # whether the call comes in every life
     complaints: list[str]
     seconds: float = 0.0  # from the fault until all was well
 
@@ -62,6 +64,16 @@ async def undisturbed(lane: Lane, steps: tuple[str, ...]) -> Reference:
             await lane.programs[MOVER].kill()
     await lane.wipe()
     return reference
+
+
+async def rehearsed(lane: Lane, reference: Reference) -> None:
+    """Live once more without a fault, in haste: it has to end the same, and tells which calls do not hang on the time."""
+    life, journal = await _born(lane)
+    nothing = Fault(Kind.TWICE, Point("", "", "", 0))
+    complaints = await _Trial(life, journal, nothing, reference).live()
+    assert not complaints, "two lives without a fault differ:\n" + "\n".join(complaints)
+    reference.sure = {call.point for call in journal.calls if call.point.nth == 1}
+    await lane.wipe()
 
 
 async def _at_rest(life: Life, journal: Journal, step: str) -> tuple[Json, float]:
@@ -206,7 +218,8 @@ async def tried(lane: Lane, fault: Fault, reference: Reference) -> Verdict:
     complaints += oracles.discreet(lane.canary, {**written, "events": str(events)}, journal)
     complaints += [f"O5 the {actor} ended by itself" for actor, p in lane.programs.items() if p.died]
     await _clean(life, spoiled=bool(complaints))
-    return Verdict(fault, journal.struck.is_set(), complaints, trial.seconds)
+    sure = fault.point in reference.sure
+    return Verdict(fault, journal.struck.is_set(), sure, complaints, trial.seconds)
 
 
 async def _clean(life: Life, *, spoiled: bool) -> None:
