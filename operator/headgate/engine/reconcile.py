@@ -26,7 +26,7 @@ from headgate.engine.queue import DirtyQueue
 from headgate.engine.readers import Readers
 from headgate.engine.reports import Reports, Sights
 from headgate.engine.routes import RoutesWriter
-from headgate.engine.shared import Shared
+from headgate.engine.shared import RESYNC, Shared
 from headgate.engine.sweep import Item, Sweep
 from headgate.kube.errors import KubeError
 
@@ -40,7 +40,6 @@ ROUTES: Final = Ref("Routes", "", "")  # stands for the ConfigMap of movers in t
 COUNTED_AGAIN: Final = (
     31.0  # seconds until an EventBroker says anew how many objects it has; not more often than 30 s
 )
-RESYNC: Final = 120.0  # seconds between two full passes, where the EventBroker does not say
 
 
 class Worker:
@@ -238,4 +237,4 @@ class Worker:
 
     def _interval(self) -> float:
         declared = self._world.estate.brokers[self.ref].spec.resync_interval
-        return (RESYNC if declared is None else declared.total_seconds()) * self._shared.jitter()
+        return ((declared or RESYNC).total_seconds()) * self._shared.jitter()

@@ -1,9 +1,9 @@
-"""`status.record` as the one part of status that is read back. Knows no other part of status."""
+"""What is read back of status: the record, and all of it only to be compared with what is to be said. Decides nothing."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from headgate.api import Origin
+from headgate.api import Origin, load_model
 from headgate.core.claims import Record
 
 
@@ -18,3 +18,11 @@ def record_of(raw: Mapping[str, Any]) -> Record:
         checkpoint=str(checkpoint.get("position") or ""),
         checkpoint_in=str(checkpoint.get("topicIdentity") or ""),
     )
+
+
+def previous(model: type[Any], status: Mapping[str, Any]) -> Any:  # noqa: ANN401  (a status model of that kind)
+    """The status as it stands; one that cannot be read is written anew."""
+    if not status:
+        return None
+    loaded = load_model(model, status, strict=False, at="status")
+    return None if isinstance(loaded, list) else loaded

@@ -14,7 +14,6 @@ from headgate.api import (
     Mode,
     dump_status,
     format_duration,
-    load_model,
 )
 from headgate.api.common import ApiModel
 from headgate.brokers.base import Refused
@@ -49,6 +48,7 @@ from headgate.engine.bindings import Bindings
 from headgate.engine.intents import ACKNOWLEDGE
 from headgate.engine.link import Link
 from headgate.engine.readers import Placed, Readers
+from headgate.engine.records import previous
 from headgate.engine.shared import RESYNC, Shared
 from headgate.engine.sweep import Item
 from headgate.engine.world import Entry
@@ -205,7 +205,7 @@ class Reports:
         stats = next((one.stats for one in seen if one is not None), None)
         return topic_status(
             TopicAccount(
-                previous=_previous(EventTopicStatus, entry),
+                previous=previous(EventTopicStatus, entry.status),
                 stats=stats,
                 figures_written=self._figures.get(entry.ref),
                 **common,
@@ -215,7 +215,7 @@ class Reports:
     def _queue(self, entry: Entry, declared: Declared[Any], common: Mapping[str, Any]) -> ApiModel:
         return queue_status(
             QueueAccount(
-                previous=_previous(DeadLetterQueueStatus, entry),
+                previous=previous(DeadLetterQueueStatus, entry.status),
                 letters=self._sights.letters(entry.ref),
                 spec=declared.spec,
                 aspects=self._sights.capturing(entry.ref),
@@ -232,7 +232,7 @@ class Reports:
         )
         account = GroupAccount(
             spec=declared.spec,
-            previous=_previous(ConsumerGroupStatus, entry),
+            previous=previous(ConsumerGroupStatus, entry.status),
             lag=self._sights.lag(entry.ref),
             topic_identity=self._topic_identity(entry.ref),
             learned=scaling.learned if scaling is not None else _learned(entry),
@@ -260,7 +260,7 @@ class Reports:
             findings=findings,
             effective=_effective(declared.spec),
             outage=None if refused else self._outage(),
-            previous=_previous(EventBrokerStatus, entry),
+            previous=previous(EventBrokerStatus, entry.status),
             deleting=entry.deleting_since is not None,
             record=declared.record,
             cluster=None
@@ -337,14 +337,6 @@ def _effective(spec: EventBrokerSpec) -> Mapping[str, str]:
 
 def _retry(placed: Placed | None) -> Retry | None:
     return placed.compiled.retry if placed is not None else None
-
-
-def _previous(model: type[Any], entry: Entry) -> Any:  # noqa: ANN401  (the status model of the entry's kind)
-    """The status as it stands; one that cannot be read is written anew."""
-    if not entry.status:
-        return None
-    loaded = load_model(model, entry.status, strict=False, at="status")
-    return None if isinstance(loaded, list) else loaded
 
 
 def _learned(entry: Entry) -> Mapping[str, str]:

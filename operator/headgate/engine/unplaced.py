@@ -12,7 +12,6 @@ from headgate.api import (
     EventTopicStatus,
     RetryPolicyStatus,
     dump_status,
-    load_model,
 )
 from headgate.api.common import ApiModel
 from headgate.core.estate import Ref
@@ -36,6 +35,7 @@ from headgate.core.status.topic import topic_status
 from headgate.engine.departures import Departures
 from headgate.engine.queue import DirtyQueue
 from headgate.engine.readers import Placed
+from headgate.engine.records import previous
 from headgate.engine.shared import Shared
 from headgate.engine.world import Entry
 from headgate.kube.errors import KubeError
@@ -112,15 +112,21 @@ class Unplaced:
             case "RetryPolicy":
                 return self._policy(entry, common)
             case "EventTopic":
-                return topic_status(TopicAccount(previous=_previous(EventTopicStatus, entry), **common))
+                return topic_status(TopicAccount(previous=previous(EventTopicStatus, entry.status), **common))
             case "ConsumerGroup":
-                return group_status(GroupAccount(previous=_previous(ConsumerGroupStatus, entry), **common))
+                return group_status(
+                    GroupAccount(previous=previous(ConsumerGroupStatus, entry.status), **common)
+                )
             case "DeadLetterQueue":
-                return queue_status(QueueAccount(previous=_previous(DeadLetterQueueStatus, entry), **common))
+                return queue_status(
+                    QueueAccount(previous=previous(DeadLetterQueueStatus, entry.status), **common)
+                )
             case _:
                 refused = findings[0] if findings else None
                 return broker_status(
-                    BrokerAccount(previous=_previous(EventBrokerStatus, entry), refused=refused, **common)
+                    BrokerAccount(
+                        previous=previous(EventBrokerStatus, entry.status), refused=refused, **common
+                    )
                 )
 
     def _policy(self, entry: Entry, common: dict[str, Any]) -> ApiModel:
@@ -129,7 +135,7 @@ class Unplaced:
         declared = entry.declared
         return policy_status(
             PolicyAccount(
-                previous=_previous(RetryPolicyStatus, entry),
+                previous=previous(RetryPolicyStatus, entry.status),
                 uses=uses,
                 worst_case=worst_case(declared.spec) if declared is not None else None,
                 deadline=declared.spec.deadline if declared is not None else None,
@@ -140,8 +146,3 @@ class Unplaced:
     def _retry(self, ref: Ref) -> Any:  # noqa: ANN401  (a Retry, or None where the group does not compile)
         placed = self._placed(ref)
         return placed and placed.compiled.retry
-
-
-def _previous(model: type[Any], entry: Entry) -> Any:  # noqa: ANN401  (the status model of the entry's kind)
-    loaded = load_model(model, entry.status, strict=False, at="status") if entry.status else None
-    return None if isinstance(loaded, list) else loaded
