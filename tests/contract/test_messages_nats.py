@@ -218,7 +218,11 @@ async def test_a_reader_with_a_worker_is_not_called_in(account: Account, message
     await account.client.subscribe(inbox)
     pull = b'{"batch":5,"expires":5000000000}'
     await account.client.publish("$JS.API.CONSUMER.MSG.NEXT.orders.billing", pull, reply=inbox)
-    await account.client.flush()
+
+    async def waiting() -> bool:
+        return bool((await account.api("CONSUMER.INFO.orders.billing"))["num_waiting"] == 1)
+
+    await until("the server has the worker's pull in its books", waiting)
     assert not await messages.call_in("orders", "billing", timedelta(0))
 
 
