@@ -1,20 +1,23 @@
 """Gathers what is known of a workload, has the replicas decided and sets them. Decides nothing itself.
 
 One autoscaler serves all brokers: a workload may read from several, and its needs add up. Workloads at rest cost
-nothing but a rare look at their scale; everything else is looked at whenever its figures are new.
+nothing but a rare look at their scale; everything else is looked at whenever its figures are new. Nobody who brings
+figures waits for the cluster: every workload has an errand of its own.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, Protocol
 
 from headgate.core.estate import Ref
 from headgate.core.lag import Lag, Sight
-from headgate.core.rates import recalled, remembered
+from headgate.core.rates import remembered
 from headgate.core.scale import decide
-from headgate.core.scaling import Decision, Observation, Reason, State
+from headgate.core.scaling import Observation, Reason
 from headgate.core.workload import (
     NOTHING,
     Activity,
@@ -31,17 +34,25 @@ from headgate.core.workload import (
     workloads,
 )
 from headgate.engine.competition import Competition
+from headgate.engine.errands import Errands
+from headgate.engine.workmemory import LEFT_AT_ZERO, Memory, restored, says_the_same
 from headgate.kube.errors import Conflict, Fenced, Forbidden, KubeError, NotFound, Unavailable
 from headgate.kube.values import Named, Rival, Scale
 
+log = logging.getLogger(__name__)
+
 RESTING: Final = timedelta(seconds=30)  # between two looks at the scale of a workload at rest
+RESTING_LONGEST: Final = timedelta(seconds=120)  # the same where it was found unchanged again and again
 FIGURES: Final = timedelta(seconds=30)  # between two writes of a status in which nothing was decided
 INDEXED: Final = timedelta(seconds=1)  # what is declared is looked through once for all who ask meanwhile
 PATIENCE: Final = timedelta(seconds=60)  # the cluster may be away for so long before status says so
-_RESTING_READS: Final = 50  # in one go, so that a thousand workloads at rest are read in turns
+_RESTING_READS: Final = 50  # under way, so that a thousand workloads at rest are read in turns
 _AT_ONCE: Final = 16
 _TRIES: Final = 3
-LEFT_AT_ZERO: Final = "leftAtZero"
+RELEASED: Final = "Released"
+_GIVEN_BACK: Final = "left to itself with what spec.scaling.onRelease says"
+
+_Name = tuple[str, str, str, str]  # of a workload
 
 
 class Scales(Protocol):
@@ -60,16 +71,15 @@ class Scales(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Memory:
-    """What is remembered of one workload."""
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """A change of replicas that the cluster took."""
 
-    state: State
-    scale: Scale | None = None
-    read: datetime | None = None
-    failing_since: datetime | None = None
-    left_at_zero: bool = False  # we were the ones who saw to it
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    target: Target
+    before: int
+    after: int
+    reason: str
+    message: str
 
 
 class Autoscaler:
@@ -83,9 +93,7 @@ class Autoscaler:
         *,
         clock: Callable[[], datetime],
         on_change: Callable[[Ref], None],
-        on_scaled: Callable[
-            [Workload, int, Decision | None], None
-        ] = lambda _workload, _replicas, _decision: None,
+        on_scaled: Callable[[Scaled], None] = lambda _: None,
     ) -> None:
         self.views: dict[Ref, ScalingView] = {}
         self._kube = kube
@@ -97,26 +105,39 @@ class Autoscaler:
         self._competition = Competition(kube, clock)
         self._indexed: datetime | None = None
         self._workloads: dict[Ref, Workload] = {}
-        self._memories: dict[tuple[str, str, str, str], _Memory] = {}
+        self._memories: dict[_Name, Memory] = {}
+        self._undeclared: dict[_Name, Workload] = {}  # left at zero by us, and no group names them any more
         self._published: dict[Ref, datetime] = {}
+        self._errands: Errands[_Name] = Errands()
         self._gate = asyncio.Semaphore(_AT_ONCE)
 
-    async def act(self, groups: Collection[Ref]) -> None:
-        """Look at the workloads of these groups and set their replicas where that is due."""
+    def act(self, groups: Collection[Ref]) -> None:
+        """Have the workloads of these groups looked at and their replicas set where that is due; returns at once."""
         if self._indexed is None or not timedelta(0) <= self._clock() - self._indexed < INDEXED:
             self._index()
+        for name, workload in self._undeclared.items():
+            self._errands.ask(name, partial(self._abandon, workload))
         named = (self._workloads.get(group) for group in groups)
         found = {w.target.identity: w for w in named if w is not None and self._is_seen(w)}
         now = self._clock()
-        busy: list[Workload] = []
         resting: list[Workload] = []
-        for workload in found.values():
+        for name, workload in found.items():
             if not self._at_rest(workload):
-                busy.append(workload)
+                self._memory(workload).unchanged = 0
+                self._errands.ask(name, partial(self._step, workload))
             elif self._is_due(workload, now):
                 resting.append(workload)
         resting.sort(key=self._read_at)
-        await asyncio.gather(*(self._step(w) for w in (*busy, *resting[:_RESTING_READS])))
+        for workload in resting[: max(0, _RESTING_READS - len(self._errands))]:
+            self._errands.ask(workload.target.identity, partial(self._step, workload))
+
+    async def done(self) -> None:
+        """Wait until everything that was asked for is done."""
+        await self._errands.done()
+
+    async def aclose(self) -> None:
+        """Break off what is under way and begin nothing any more."""
+        await self._errands.aclose()
 
     async def release(self, group: Ref, leaving: Member | None = None) -> str:
         """Leave the workload of a group that is being deleted; what could not be done is said, or nothing.
@@ -128,8 +149,11 @@ class Autoscaler:
         workload = self._workloads.get(group) or self._last_of(leaving)
         if workload is None or workload.stance is not Stance.LEAVING:
             return ""
-        async with self._memory(workload).lock:
-            return await self._leave(workload)
+        memory = self._memory(workload)
+        async with memory.lock:
+            said = await self._leave(workload)
+            memory.left_at_zero = False
+            return said
 
     def _last_of(self, leaving: Member | None) -> Workload | None:
         """The workload of a group that is no longer listed, where no listed group has the same one."""
@@ -146,7 +170,7 @@ class Autoscaler:
                 scale = await self._kube.get_scale(named)
                 replicas = released(workload, scale.desired)
                 if replicas is not None:
-                    await self._patch(workload, scale, replicas, None)
+                    await self._patch(workload, scale, replicas, RELEASED, _GIVEN_BACK)
             except Conflict:
                 continue
             except Unavailable:
@@ -158,6 +182,17 @@ class Autoscaler:
             return ""
         raise Unavailable(f"{workload.target} changes faster than it can be scaled")
 
+    async def _abandon(self, workload: Workload) -> None:
+        """Leave a workload that no group names any more, as the last one that did wanted it left."""
+        name = workload.target.identity
+        try:
+            if said := await self._leave(workload):
+                log.warning("%s", said)
+        except Unavailable as error:
+            log.warning("%s is left to itself later: %s", workload.target, error)
+            return
+        self._undeclared.pop(name, None)
+
     def _index(self) -> None:
         """Workloads by their groups, as declared now; what is gone is forgotten."""
         self._indexed = self._clock()
@@ -165,15 +200,19 @@ class Autoscaler:
         self._workloads = {member.group: workload for workload in found for member in workload.members}
         names = {workload.target.identity for workload in found}
         for gone in self._memories.keys() - names:
-            del self._memories[gone]
+            memory = self._memories.pop(gone)
+            if memory.left_at_zero and memory.workload.release:
+                self._undeclared[gone] = memory.workload
+        for back in self._undeclared.keys() & names:
+            del self._undeclared[back]
         for group in self.views.keys() - self._workloads.keys():
             del self.views[group]
             self._published.pop(group, None)
 
-    def _memory(self, workload: Workload) -> _Memory:
+    def _memory(self, workload: Workload) -> Memory:
         memory = self._memories.get(workload.target.identity)
         if memory is None:
-            memory = self._memories[workload.target.identity] = _restored(workload)
+            memory = self._memories[workload.target.identity] = restored(workload)
         return memory
 
     def _read_at(self, workload: Workload) -> float:
@@ -181,8 +220,11 @@ class Autoscaler:
         return 0.0 if read is None else read.timestamp()
 
     def _is_due(self, workload: Workload, now: datetime) -> bool:
-        read = self._memory(workload).read
-        return read is None or not timedelta(0) <= now - read < RESTING
+        memory = self._memory(workload)
+        if memory.read is None or not says_the_same(memory.workload, workload):
+            return True
+        wait = min(RESTING * 2 ** min(memory.unchanged, 8), RESTING_LONGEST)
+        return not timedelta(0) <= now - memory.read < wait
 
     def _is_seen(self, workload: Workload) -> bool:
         """Whether every group was looked at, or should have been: a start is not a loss of metrics."""
@@ -205,11 +247,13 @@ class Autoscaler:
 
     async def _step(self, workload: Workload) -> None:
         memory = self._memory(workload)
-        async with memory.lock, self._gate:
+        async with self._gate, memory.lock:
+            before, memory.workload = memory.scale, workload
             try:
                 competitors = await self._competition.of(workload.target.namespace)
                 memory.scale = await self._kube.get_scale(_named(workload.target))
                 memory.read = self._clock()
+                memory.unchanged = memory.unchanged + 1 if memory.scale == before else 0
                 await self._decided(workload, memory, memory.scale, competitors)
                 memory.failing_since = None
             except Conflict:
@@ -218,7 +262,7 @@ class Autoscaler:
                 self._failed(workload, memory, error)
 
     async def _decided(
-        self, workload: Workload, memory: _Memory, scale: Scale, competitors: tuple[Competitor, ...] | None
+        self, workload: Workload, memory: Memory, scale: Scale, competitors: tuple[Competitor, ...] | None
     ) -> None:
         now = self._clock()
         loads = tuple(member.load(self._lag(member.group)) for member in workload.members)
@@ -228,9 +272,11 @@ class Autoscaler:
             scale = await self._let_go(workload, memory, scale)
         found = course(workload, decision, scale.desired, competitors)
         if found.write:
-            scale = memory.scale = await self._patch(workload, scale, found.desired, decision)
-        if workload.stance is Stance.ENFORCE:
-            memory.left_at_zero = scale.desired == 0
+            scale = memory.scale = await self._patch(
+                workload, scale, found.desired, found.reason, found.message
+            )
+        if found.active or scale.desired > 0:
+            memory.left_at_zero = found.active and scale.desired == 0
         for member in workload.members:
             before = self.views.get(member.group, member.shown)
             saturated = decision.reason is Reason.RETRY_SATURATED
@@ -238,32 +284,32 @@ class Autoscaler:
             after = view(before, found, scale.desired, now, saturated=saturated, learned=learned)
             self._publish(member, after, now)
 
-    async def _let_go(self, workload: Workload, memory: _Memory, scale: Scale) -> Scale:
+    async def _let_go(self, workload: Workload, memory: Memory, scale: Scale) -> Scale:
         """No longer in charge: a workload that we left at zero gets back what it was promised for that."""
         if not memory.left_at_zero:
             return scale
         replicas = workload.release if scale.desired == 0 else None
         if replicas:
-            scale = memory.scale = await self._patch(workload, scale, replicas, None)
+            scale = memory.scale = await self._patch(workload, scale, replicas, RELEASED, _GIVEN_BACK)
         memory.left_at_zero = False
         return scale
 
     async def _patch(
-        self, workload: Workload, scale: Scale, replicas: int, decision: Decision | None
+        self, workload: Workload, scale: Scale, replicas: int, reason: str, message: str
     ) -> Scale:
         written = await self._kube.patch_scale(
             _named(workload.target), replicas, resource_version=scale.resource_version
         )
-        self._on_scaled(workload, replicas, decision)
+        self._on_scaled(Scaled(workload.target, scale.desired, replicas, reason, message))
         return written
 
-    def _learned(self, member: Member, memory: _Memory, before: ScalingView | None) -> Mapping[str, str]:
+    def _learned(self, member: Member, memory: Memory, before: ScalingView | None) -> Mapping[str, str]:
         kept = before.learned if before is not None else member.learned
         rate = memory.state.rates.get(str(member.group)) if member.capacity is None else None
         found = {**remembered(rate, kept), **({LEFT_AT_ZERO: "true"} if memory.left_at_zero else {})}
         return found or NOTHING
 
-    def _failed(self, workload: Workload, memory: _Memory, error: KubeError) -> None:
+    def _failed(self, workload: Workload, memory: Memory, error: KubeError) -> None:
         """Status says at once what waiting does not heal, and what may heal only after a while."""
         now = self._clock()
         memory.failing_since = memory.failing_since or now
@@ -293,16 +339,6 @@ class Autoscaler:
         self.views[member.group] = after
         self._published[member.group] = now
         self._on_change(member.group)
-
-
-def _restored(workload: Workload) -> _Memory:
-    """What an earlier run remembered: learned rates, and the reason that status gives for the present number."""
-    rates = {str(m.group): rate for m in workload.members if (rate := recalled(m.learned)) is not None}
-    state = State(rates=rates)
-    shown = workload.members[0].shown
-    if shown is not None and shown.reason in set(Reason):
-        state = replace(state, decision=Decision(shown.desired, Reason(shown.reason), shown.message))
-    return _Memory(state, left_at_zero=any(LEFT_AT_ZERO in m.learned for m in workload.members))
 
 
 def _decision(shown: ScalingView) -> tuple[int, bool, str, bool]:

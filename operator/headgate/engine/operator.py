@@ -15,8 +15,8 @@ from headgate.core.lag import History, Lag, figures
 from headgate.core.members import member
 from headgate.core.resource import Key
 from headgate.core.tenancy import template_of
-from headgate.core.workload import Member, Target
-from headgate.engine.autoscale import Autoscaler
+from headgate.core.workload import Member
+from headgate.engine.autoscale import Autoscaler, Scaled
 from headgate.engine.gauges import Gauges
 from headgate.engine.letters import Letters
 from headgate.engine.readers import Placed
@@ -79,7 +79,6 @@ class Operator:
         self._settings = settings
         self._branches: dict[Ref, Branch] = {}
         self._gauges = Gauges(metrics)
-        self._scaled: dict[Target, int] = {}  # the replicas that were asked for last
         self._unplaced = Unplaced(self.shared, self._placed, self._is_known)
         self._autoscaler = Autoscaler(
             kube, self._members, self._lag, clock=_wall, on_change=self._one_dirty, on_scaled=self._on_scaled
@@ -160,6 +159,7 @@ class Operator:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self._autoscaler.aclose()
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
         task = asyncio.create_task(work, name=name)
@@ -299,13 +299,10 @@ class Operator:
         branch = self._branches.get(home) if home is not None else None
         return branch.sampler.lag(ref) if branch is not None else figures(History(), _wall(), NO_PATIENCE)
 
-    def _on_scaled(self, workload: Any, replicas: int, decision: Any) -> None:  # noqa: ANN401  (values of core)
-        reason = decision.reason if decision is not None else "Released"
-        before = self._scaled.get(workload.target, 0)
-        self._scaled[workload.target] = replicas
-        self.shared.metrics.scale_patches.labels("up" if replicas > before else "down").inc()
-        log.info("%s -> %d replicas: %s", workload.target, replicas, decision.message if decision else reason)
-        self.shared.metrics.scale_decisions.labels(str(reason)).inc()
+    def _on_scaled(self, scaled: Scaled) -> None:
+        self.shared.metrics.scale_patches.labels("up" if scaled.after > scaled.before else "down").inc()
+        self.shared.metrics.scale_decisions.labels(str(scaled.reason)).inc()
+        log.info("%s -> %d replicas: %s", scaled.target, scaled.after, scaled.message)
 
     async def _let_go(self, ref: Ref) -> str:
         """Leave the workload of a group that goes; what could not be done is said."""

@@ -18,7 +18,7 @@ from headgate.core.estate import Ref
 from headgate.core.lag import LOST, STALE, History, Lag, Sight, figures, seen, unmoved
 from headgate.core.lagview import LagView, publish
 from headgate.core.progress import Position, Progress
-from headgate.core.resource import Key, Observed
+from headgate.core.resource import Key, Observed, Unread, known
 
 log = logging.getLogger(__name__)
 
@@ -36,11 +36,11 @@ _Head = tuple[str, int | None]
 class Readable(Protocol):
     """What is needed of a broker."""
 
-    async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed]:
+    async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed | Unread]:
         """Many objects at once; absent ones are left out."""
         ...
 
-    async def progress(self, groups: Collection[Key]) -> Mapping[Key, Progress]:
+    async def progress(self, groups: Collection[Key]) -> Mapping[Key, Progress | Unread]:
         """How far readers are; absent ones are left out."""
         ...
 
@@ -74,7 +74,10 @@ class _Memory:
 
 
 class Sampler:
-    """One broker's groups. `on_sampled` gets every watched group once per look, those with news first."""
+    """One broker's groups. `on_sampled` gets every watched group once per look, those with news first.
+
+    It returns at once: whoever acts on figures does so in its own time, and no look waits for a cluster.
+    """
 
     def __init__(
         self,
@@ -82,7 +85,7 @@ class Sampler:
         watched: Callable[[], Collection[Watched]],
         *,
         clock: Callable[[], datetime],
-        on_sampled: Callable[[Collection[Ref]], Awaitable[None]],
+        on_sampled: Callable[[Collection[Ref]], None],
         on_change: Callable[[Ref], None],
         per_second: int = 50,
         period: timedelta = PERIOD,
@@ -117,14 +120,13 @@ class Sampler:
         """One look at everything. A broker that does not answer only leaves the figures as old as they are."""
         watched = {one.group: one for one in self._watched()}
         self._keep(watched.values())
-        async with asyncio.TaskGroup() as acting:
-            look = _Look(watched, acting)
-            try:
-                await self._look(look)
-            except BrokerError:
-                self._away = True  # the link to the broker reports it; here it shows as figures that grow old
-            finally:
-                self._tell(look, watched.keys() - look.told)
+        look = _Look(watched)
+        try:
+            await self._look(look)
+        except BrokerError:
+            self._away = True  # the link to the broker reports it; here it shows as figures that grow old
+        finally:
+            self._tell(look, watched.keys() - look.told)
 
     def lag(self, group: Ref) -> Lag:
         """The figures of a group as of now."""
@@ -183,7 +185,7 @@ class Sampler:
         self._away = broker is None
         if broker is None or not look.watched:
             return
-        topics = await broker.observe({one.topic for one in look.watched.values()})
+        topics = known(await broker.observe({one.topic for one in look.watched.values()}))
         look.heads = {key: (found.identity, found.stats.head) for key, found in topics.items()}
         now = self._clock()
         wanted = self._wanted(look, now)
@@ -235,12 +237,12 @@ class Sampler:
                 self._note(one, found.get(one.reader), look.heads[one.topic], now)
             self._tell(look, [one.group for one in batch])
 
-    def _note(self, one: Watched, progress: Progress | None, head: _Head, now: datetime) -> None:
+    def _note(self, one: Watched, progress: Progress | Unread | None, head: _Head, now: datetime) -> None:
         memory = self._memories[one.group]
         memory.tried = now
         memory.turn = next(self._turns)
-        memory.absent = progress is None
-        if progress is not None:
+        memory.absent = not isinstance(progress, Progress)
+        if isinstance(progress, Progress):
             memory.history = seen(memory.history, progress, now)
             memory.head = head
             memory.read = now
@@ -256,10 +258,7 @@ class Sampler:
                 self.views[group] = after
                 self._on_change(group)
         if groups:
-            look.acting.create_task(self._hand_on(groups))
-
-    async def _hand_on(self, groups: Collection[Ref]) -> None:
-        await self._on_sampled(groups)
+            self._on_sampled(groups)
 
 
 @dataclass(slots=True)
@@ -267,7 +266,6 @@ class _Look:
     """One look at everything, while it goes on."""
 
     watched: Mapping[Ref, Watched]
-    acting: asyncio.TaskGroup
     heads: Mapping[Key, _Head] = field(default_factory=dict)
     told: set[Ref] = field(default_factory=set)  # handed on
 

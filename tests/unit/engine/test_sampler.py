@@ -117,14 +117,11 @@ def bench(*names: str, per_second: int = 50, queues: dict[str, Queue] | None = N
     told: list[Ref] = []
     changed: list[Ref] = []
 
-    async def sampled(groups: Collection[Ref]) -> None:
-        told.extend(groups)
-
     sampler = Sampler(
         lambda: broker,
         lambda: watched,
         clock=clock,
-        on_sampled=sampled,
+        on_sampled=told.extend,
         on_change=changed.append,
         per_second=per_second,
     )

@@ -1,0 +1,49 @@
+"""What is remembered of one workload from one look to the next. Decides nothing."""
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from headgate.core.rates import recalled
+from headgate.core.scaling import Decision, Reason, State
+from headgate.core.workload import NOTHING, Member, Workload
+from headgate.kube.values import Scale
+
+LEFT_AT_ZERO: Final = "leftAtZero"
+
+
+@dataclass(slots=True)
+class Memory:
+    """What is remembered of one workload."""
+
+    state: State
+    workload: Workload  # as it was when it was last acted on
+    scale: Scale | None = None
+    read: datetime | None = None
+    unchanged: int = 0  # looks in a row that found the scale as it was, with nothing to do
+    failing_since: datetime | None = None
+    left_at_zero: bool = False  # we were the ones who saw to it
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+def restored(workload: Workload) -> Memory:
+    """What an earlier run remembered: learned rates, and the reason that status gives for the present number."""
+    rates = {str(m.group): rate for m in workload.members if (rate := recalled(m.learned)) is not None}
+    state = State(rates=rates)
+    shown = workload.members[0].shown
+    if shown is not None and shown.reason in set(Reason):
+        state = replace(state, decision=Decision(shown.desired, Reason(shown.reason), shown.message))
+    left_at_zero = any(LEFT_AT_ZERO in m.learned for m in workload.members)
+    return Memory(state, workload, left_at_zero=left_at_zero)
+
+
+def says_the_same(before: Workload, after: Workload) -> bool:
+    """Whether nobody declared anything else; what status says is not declared."""
+    if before.members == after.members:
+        return True
+    return tuple(map(_declared, before.members)) == tuple(map(_declared, after.members))
+
+
+def _declared(member: Member) -> Member:
+    return replace(member, learned=NOTHING, shown=None)
