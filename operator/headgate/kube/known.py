@@ -47,8 +47,7 @@ class Known:
             lines, end, rest = (rest + chunk).rpartition(b"\n")
             if news := self.news(lines + end):
                 yield news
-        if rest:
-            yield rest
+        # What has no end was cut off on the way: half an event is none, and the next watch tells it whole.
 
     def _repeats(self, line: bytes) -> bool:
         """Only where exactly one version stands there: a label may be called like the field."""
