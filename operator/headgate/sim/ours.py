@@ -1,0 +1,85 @@
+"""Headgate's own decision, fed with what its sampler would have read. Knows no simulated world beyond a look.
+
+The only place that knows both the simulation and the decision: what the decision wants to know is put together here.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from headgate.core.lag import History, figures, seen, unmoved
+from headgate.core.progress import PartitionProgress, Progress
+from headgate.core.scale import decide
+from headgate.core.scaling import Decision, Load, Observation, Rule, State
+from headgate.sim.policy import Look, Reading
+from headgate.sim.setting import Scenario
+
+PERIOD: Final = 5  # the sampler looks every four and a half seconds, the simulation lives in whole ones
+PATIENCE: Final = timedelta(seconds=60)
+_BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
+_NAME: Final = "simulated"
+
+
+class Ours:
+    """The sampler, its memory and the decision."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        terms = scenario.terms
+        self.name = "headgate"
+        self.period = PERIOD
+        self.decisions: list[tuple[int, Decision]] = []  # whenever the decision became another one
+        self._terms = terms
+        self._rule = Rule(
+            scenario.minimum, terms.maximum, timedelta(seconds=terms.idle_after), floor=terms.floor
+        )
+        self._state = State(rates={_NAME: terms.learned} if terms.learned else {})
+        self._history = History()
+        self._heads: tuple[int, ...] = ()
+        self._partitioned = scenario.workers.partitions is not None
+
+    def replicas(self, look: Look) -> int:
+        """One look of the sampler and the decision that follows from it."""
+        now = _BEGINNING + timedelta(seconds=look.second)
+        if look.reading is not None:
+            self._sample(look.reading, now)
+        observed = Observation(now, look.spec, look.pods, (self._load(now),))
+        decision, self._state = decide(observed, self._state, self._rule)
+        if not self.decisions or self.decisions[-1][1] is not decision:
+            self.decisions.append((look.second, decision))
+        return decision.desired
+
+    def _sample(self, reading: Reading, now: datetime) -> None:
+        """As the sampler does it: a group at rest is not read while its topic stands still."""
+        if reading.heads == self._heads and self._history.at_rest:
+            self._history = unmoved(self._history, now)
+        else:
+            self._history = seen(self._history, progress(reading, now), now)
+        self._heads = reading.heads
+
+    def _load(self, now: datetime) -> Load:
+        terms = self._terms
+        return Load(
+            _NAME,
+            figures(self._history, now, PATIENCE),
+            promise=timedelta(seconds=terms.promise),
+            drain_within=timedelta(seconds=terms.drain_within),
+            patience=PATIENCE,
+            capacity=terms.capacity,
+        )
+
+
+def progress(reading: Reading, now: datetime) -> Progress:
+    """What a broker would have answered."""
+    since = min((second for second in reading.oldest if second is not None), default=None)
+    return Progress(
+        at=now,
+        partitions=tuple(
+            PartitionProgress(head, delivered, settled)
+            for head, delivered, settled in zip(
+                reading.heads, reading.delivered, reading.settled, strict=True
+            )
+        ),
+        pending=reading.pending,
+        in_flight=reading.in_flight,
+        waiting=1,
+        oldest_pending=None if since is None else _BEGINNING + timedelta(seconds=since),
+    )

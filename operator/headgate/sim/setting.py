@@ -1,0 +1,100 @@
+"""What a simulated run is made of: workers, terms, arrivals and mishaps. Knows no policy."""
+
+from dataclasses import dataclass
+from typing import Final
+
+STANDARD_RATE: Final = 50.0  # what the standard traces are made for
+
+
+@dataclass(frozen=True, slots=True)
+class Workers:
+    """The programs that handle the events, and how their broker hands events out."""
+
+    partitions: int | None = 24  # None: a queue, from which any replica takes any event
+    service_rate: float = STANDARD_RATE  # events per second and replica
+    pod_start: int = 20  # seconds from asking for a pod to its first event
+    commit_interval: int = 5  # seconds between two commits of a partition
+    pause: int = 6  # seconds that a partition stands still while it moves
+    eager: bool = False  # all partitions stand still when one moves
+    concurrency: int = 1  # events that one replica of a queue has in hand at the same time
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a group declares about its scaling."""
+
+    promise: int = 60  # seconds within which events are promised their first attempt
+    drain_within: int = 60
+    minimum: int = 1
+    maximum: int = 24
+    idle_after: int = 300
+    capacity: float | None = None  # declared events per second and replica
+    floor: int | None = None  # while the metrics are lost; None: hold
+    learned: float | None = None  # events per second and replica that an earlier life learned
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Some seconds, the last one excluded."""
+
+    begin: int
+    end: int
+
+    def __contains__(self, second: int) -> bool:
+        return self.begin <= second < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """What everything behind the workers takes, however many workers there are."""
+
+    span: Span
+    per_second: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Arrivals over time, and what goes wrong meanwhile."""
+
+    name: str
+    about: str
+    rates: tuple[float, ...]  # events per second, second by second, before noise
+    noise: float = 0.05  # how far one second may be off, as a share
+    hot: float = 0.0  # share of all events that belong to one partition
+    slowing: float = 1.0  # what is left of the service rate at the end
+    limit: Limit | None = None
+    blocked: Span | None = None  # one partition makes no progress
+    blind: tuple[Span, ...] = ()  # nothing can be read of the broker
+    pause: int | None = None  # seconds of an eager rebalance; None: as the workers do it
+    to_zero: bool = False  # the group may have no replicas at all
+    start: int = 4  # replicas of the standard service rate at the beginning
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One trace on certain workers under certain terms."""
+
+    trace: Trace
+    workers: Workers = Workers()
+    terms: Terms = Terms()
+    seed: int = 1
+
+    @property
+    def seconds(self) -> int:
+        return len(self.trace.rates)
+
+    @property
+    def minimum(self) -> int:
+        return 0 if self.trace.to_zero else self.terms.minimum
+
+    @property
+    def start(self) -> int:
+        """Replicas at the beginning: as much capacity whatever one replica can do."""
+        wanted = round(self.trace.start * STANDARD_RATE / self.workers.service_rate)
+        least = min(self.trace.start, 1)
+        return min(self.terms.maximum, max(self.minimum, least, wanted))
+
+    def service_rate(self, second: int) -> float:
+        """What one replica handles per second at that time."""
+        left = 1 - (1 - self.trace.slowing) * second / max(1, self.seconds)
+        return self.workers.service_rate * left

@@ -1,0 +1,319 @@
+"""Events, partitions and the pods that handle them, second by second. Knows no policy and judges nothing.
+
+All partitions get a constant share of the arrivals. So a position is kept as the level of all arrivals that it
+belongs to: a partition that is up to date stands at the present level whatever its share, the oldest event of the
+group is at the lowest position, and as long as nobody is behind nothing has to be worked out per partition.
+"""
+
+from bisect import bisect_right
+from itertools import repeat
+from typing import Final
+
+from headgate.sim.assignment import assign
+from headgate.sim.noise import Noise
+from headgate.sim.pods import Crew
+from headgate.sim.policy import Look, Reading
+from headgate.sim.setting import Scenario
+
+NEVER: Final = 10**9
+_NEARLY: Final = 1e-6  # an event that is handled but for a rounding error is handled
+
+
+class World:
+    """One run. `advance` lets time pass, `look` shows what a policy may see, `scale` does what it says."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        trace, workers = scenario.trace, scenario.workers
+        noise = Noise(scenario.seed)
+        self.now = 0
+        self.ages: list[int] = []  # of the oldest event that was never handed out, second by second
+        self.worked = 0.0  # events handled, repeats counted again
+        self.repeated = 0.0
+        self.rebalances = 0
+        self.crew = Crew(scenario.start, workers.pod_start)
+        self._scenario = scenario
+        self._pause = workers.pause if trace.pause is None else trace.pause
+        self._eager = workers.eager or trace.pause is not None
+        self._arrivals = [max(0.0, rate * (1 + trace.noise * (2 * noise.unit() - 1))) for rate in trace.rates]
+        self._rates = [scenario.service_rate(second) for second in range(scenario.seconds)]
+        self._totals = [0.0]  # all arrivals up to the end of each second
+        self._level = 0.0
+        count = workers.partitions or 1
+        self._shares = _shares(count, trace.hot)
+        shift = noise.below(workers.commit_interval)
+        self._turns = [(shift + partition) % workers.commit_interval for partition in range(count)]
+        self._at = [0.0] * count
+        self._committed = [0.0] * count
+        self._reached: dict[int, float] = {}  # of partitions that go through events again: how far they were
+        self._resume = [0] * count
+        self._excused: set[int] = set()  # what waits there waits for something that no replica can mend
+        self._owned: dict[int, tuple[int, ...]] = {}
+        self._owners: list[int | None] = [None] * count
+        self._groups: list[list[int]] = []  # partitions that can be worked on, by replica
+        self._commits: list[list[int]] = []
+        self._ceiling = float("inf")  # what one group gets done at most, of what is behind all of them
+        self._peak = 0.0  # largest share of one replica
+        self._complete = True  # whether every partition can be worked on
+        self._calm_since: int | None = (
+            None  # nobody has been behind since; positions are not kept up meanwhile
+        )
+        self._turn = 0  # when something changes next
+        self._settle_in()
+
+    @property
+    def arrived(self) -> float:
+        return self._level
+
+    @property
+    def waiting(self) -> float:
+        """Events that are not handled, or have to be handled again."""
+        if self._calm_since is not None:
+            return 0.0
+        return sum(share * (self._level - at) for share, at in zip(self._shares, self._at, strict=True))
+
+    def advance(self, until: int) -> None:
+        """Let time pass."""
+        until = min(until, len(self._arrivals))
+        while self.now < until:
+            if self.now >= self._turn:
+                self._change()
+            if self._calm_since is None:
+                self._work(min(until, self._turn))
+            else:
+                self._glide(min(until, self._turn))
+
+    def scale(self, replicas: int) -> None:
+        """Ask for so many pods."""
+        self.crew.scale(replicas, self.now)
+        self._turn = self.now
+
+    def look(self) -> Look:
+        """What can be seen from outside now."""
+        blind = any(self.now in span for span in self._scenario.trace.blind)
+        pods = len(self.crew.pods)
+        ready = len(self.crew.ready(self.now))
+        return Look(self.now, pods, pods, ready, None if blind else self._reading())
+
+    def _glide(self, end: int) -> None:
+        """Seconds in which everything that arrives is handled at once."""
+        begin, now, level = self.now, self.now, self._level
+        arrivals, rates, totals = self._arrivals, self._rates, self._totals
+        peak, ceiling, power = self._peak, self._ceiling, self._power
+        while now < end:
+            share = arrivals[now] * peak
+            if share > rates[now] * power or share > ceiling:
+                break
+            level += arrivals[now]
+            totals.append(level)
+            now += 1
+        self.worked += level - self._level
+        self.ages.extend(repeat(0, now - begin))
+        self.now, self._level = now, level
+        if now < end:
+            self._catch_up()
+
+    def _work(self, end: int) -> None:
+        """Seconds in which somebody is behind, up to the first in which nobody is."""
+        arrivals, rates, totals, at = self._arrivals, self._rates, self._totals, self._at
+        committed, commits, shares = self._committed, self._commits, self._shares
+        now, level, worked = self.now, self._level, self.worked
+        behind = True
+        while now < end and behind:
+            most = min(rates[now] * self._power, self._ceiling)
+            level += arrivals[now]
+            totals.append(level)
+            now += 1
+            behind = not self._complete
+            for group in self._groups:
+                needed = 0.0
+                for partition in group:
+                    needed += shares[partition] * (level - at[partition])
+                if needed <= most:
+                    worked += needed
+                    for partition in group:
+                        at[partition] = level
+                else:
+                    behind = True
+                    worked += most
+                    self._divide(group, most, level)
+            for partition in commits[now % len(commits)]:
+                committed[partition] = at[partition]
+            lowest = self._lowest(now) if self._reached or self._excused else min(at)
+            self.ages.append(max(0, now - bisect_right(totals, lowest + _NEARLY)))
+        self.now, self._level, self.worked = now, level, worked
+        if not behind:
+            self._calm_since = now
+            self._reached.clear()
+
+    def _divide(self, group: list[int], most: float, level: float) -> None:
+        """One replica's second among its partitions: equal parts, of which some need less."""
+        at, shares = self._at, self._shares
+        left, among = most, len(group)
+        for needed, partition in sorted((shares[p] * (level - at[p]), p) for p in group):
+            part = left / among
+            if needed <= part:
+                at[partition] = level
+                left -= needed
+            else:
+                at[partition] += part / shares[partition]
+                left -= part
+            among -= 1
+
+    def _lowest(self, now: int) -> float:
+        """Where the oldest event stands that was never handed out, the excused ones aside."""
+        at, reached = self._at, self._reached
+        for partition in [p for p, far in reached.items() if at[p] >= far]:
+            del reached[partition]
+        for partition in [p for p in self._excused if not self._is_blocked(p, now)]:
+            if now - bisect_right(self._totals, at[partition] + _NEARLY) <= self._scenario.terms.promise:
+                self._excused.discard(partition)
+        far = (
+            max(position, reached.get(partition, 0.0))
+            for partition, position in enumerate(at)
+            if partition not in self._excused
+        )
+        return min(far, default=float("inf"))
+
+    def _catch_up(self) -> None:
+        """Positions as they are, for what follows is no longer calm."""
+        if self._calm_since is None:
+            return
+        self._note_commits()
+        self._at[:] = repeat(self._level, len(self._at))
+        self._calm_since = None
+
+    def _note_commits(self) -> None:
+        """What was committed while nobody looked."""
+        since, now, every = self._calm_since, self.now, len(self._commits)
+        if since is not None:
+            for partition, turn in enumerate(self._turns):
+                last = now - (now - turn) % every
+                if last > since:
+                    self._committed[partition] = self._totals[last]
+
+    def _settle_in(self) -> None:
+        """The beginning: everybody has long had their partitions."""
+        self._join(self.crew.ready(0))
+        self._resume = [0] * len(self._resume)
+        self.rebalances = 0
+        self._change()
+
+    def _change(self) -> None:
+        """Pods that came or went, limits, blocks and pauses that begin or end."""
+        self._catch_up()
+        ready = self.crew.ready(self.now)
+        if set(ready) != self._owned.keys():
+            self._join(ready)
+        blocked, limit = self._scenario.trace.blocked, self._scenario.trace.limit
+        if blocked is not None and self.now in blocked and not self._is_queue:
+            self._excused.add(self._bad)
+        self._regroup()
+        if limit is not None and self.now in limit.span:
+            self._ceiling = limit.per_second / max(1, len(self._groups))
+        else:
+            self._ceiling = float("inf")
+        edges = [self.crew.next_ready(self.now) or NEVER, *self._resume]
+        edges += [edge for span in (blocked, limit and limit.span) if span for edge in (span.begin, span.end)]
+        self._turn = min((edge for edge in edges if edge > self.now), default=NEVER)
+
+    def _join(self, ready: list[int]) -> None:
+        """Share the partitions out among the pods that are there now."""
+        before = self._owned
+        if self._is_queue:
+            self._give_back(len(before.keys() - set(ready)), len(before))
+            self._owned = dict.fromkeys(ready, ())
+            return
+        self._owned = assign(before, ready, len(self._at))
+        owners: list[int | None] = [None] * len(self._at)
+        for number, some in self._owned.items():
+            for partition in some:
+                owners[partition] = number
+        self.rebalances += 1
+        for partition, owner in enumerate(owners):
+            if owner != self._owners[partition]:
+                self._rewind(partition, self._committed[partition])
+            if owner != self._owners[partition] or self._eager:
+                self._resume[partition] = self.now + self._pause
+        self._owners = owners
+
+    def _give_back(self, gone: int, of: int) -> None:
+        """Events of a queue that replicas had in hand when they were stopped come again."""
+        if gone:
+            self._rewind(0, max(0.0, self._at[0] - self._in_flight(of) * gone / of))
+
+    def _rewind(self, partition: int, to: float) -> None:
+        lost = self._at[partition] - to
+        if lost > 0:
+            self.repeated += lost * self._shares[partition]
+            self._reached[partition] = max(self._reached.get(partition, 0.0), self._at[partition])
+            self._at[partition] = to
+
+    def _regroup(self) -> None:
+        """Who works on what from now on."""
+        now = self.now
+        if self._is_queue:
+            stuck = int(self._is_blocked(0, now))
+            self._power = max(0, len(self._owned) - stuck)
+            self._groups = [[0]] if self._power else []
+            self._peak, self._complete = 1.0, bool(self._groups)
+            self._commits = [[0]]
+            return
+        self._power = 1
+        self._groups = [
+            [p for p in some if self._resume[p] <= now and not self._is_blocked(p, now)]
+            for some in self._owned.values()
+        ]
+        self._complete = sum(map(len, self._groups)) == len(self._at)
+        self._peak = max((sum(self._shares[p] for p in group) for group in self._groups), default=0.0)
+        owned = [p for p, owner in enumerate(self._owners) if owner is not None]
+        every = self._scenario.workers.commit_interval
+        self._commits = [[p for p in owned if self._turns[p] == turn] for turn in range(every)]
+
+    _power: int = 1  # replicas that work on one group of partitions: all of them where there are none
+
+    @property
+    def _is_queue(self) -> bool:
+        return self._scenario.workers.partitions is None
+
+    @property
+    def _bad(self) -> int:
+        """The partition that gets blocked where one does."""
+        return len(self._at) // 2
+
+    def _is_blocked(self, partition: int, now: int) -> bool:
+        blocked = self._scenario.trace.blocked
+        return partition == self._bad and blocked is not None and now in blocked
+
+    def _in_flight(self, replicas: int) -> float:
+        """What the replicas of a queue have in hand: as much as they hold, or as came within one handling time."""
+        hold = self._scenario.workers.concurrency
+        took = -int(-hold // self._rates[min(self.now, len(self._rates) - 1)])
+        recent = self._at_now(0) - self._totals[max(0, self.now - max(1, took))]
+        return min(float(replicas * hold), max(0.0, recent) if self._calm_since is not None else self._at[0])
+
+    def _at_now(self, partition: int) -> float:
+        return self._level if self._calm_since is not None else self._at[partition]
+
+    def _reading(self) -> Reading:
+        if self._is_queue:
+            flying = int(self._in_flight(len(self._owned)) + _NEARLY)
+            positions, kept = [self._at_now(0)], flying
+        else:
+            self._note_commits()
+            positions, kept = self._committed, 0
+        level, totals = self._level, self._totals
+        heads = tuple([int(share * level + _NEARLY) for share in self._shares])
+        done = tuple([int(s * at + _NEARLY) for s, at in zip(self._shares, positions, strict=True)])
+        oldest = [
+            bisect_right(totals, at + _NEARLY) if head > there else None
+            for at, head, there in zip(positions, heads, done, strict=True)
+        ]
+        settled = (done[0] - kept,) if kept else done
+        return Reading(heads, done, settled, tuple(self._owners), kept, 0, tuple(oldest))
+
+
+def _shares(count: int, hot: float) -> list[float]:
+    """What part of the arrivals each partition gets."""
+    if count == 1 or not hot:
+        return [1 / count] * count
+    return [hot, *[(1 - hot) / (count - 1)] * (count - 1)]
