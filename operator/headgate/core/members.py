@@ -5,13 +5,12 @@ from datetime import timedelta
 from typing import Final
 
 from headgate.api import ConsumerGroupSpec, Scaling, ScalingMode
+from headgate.core.defaults import DRAIN_WITHIN, IDLE_AFTER
 from headgate.core.estate import Declared
 from headgate.core.scaling import Rule
 from headgate.core.workload import NOTHING, Member, ScalingView, Stance, Target
 
 HOLD: Final = "headgate.dev/hold-replicas"
-IDLE_AFTER: Final = timedelta(minutes=5)
-DRAIN_WITHIN: Final = timedelta(seconds=60)  # where neither that nor a promise is declared
 _MOST: Final = 10_000
 _STANCES: Final = {
     ScalingMode.ENFORCE: Stance.ENFORCE,
@@ -28,6 +27,16 @@ def patience(handling_timeout: timedelta, waits: Iterable[timedelta]) -> timedel
 def promise(spec: ConsumerGroupSpec) -> timedelta | None:
     """Within what time events are promised their first attempt; None: nothing is promised."""
     return None if spec.freshness is None else spec.freshness.max_age
+
+
+def drain_within(spec: ConsumerGroupSpec, scaling: Scaling) -> timedelta:
+    """In what time a backlog is to be worked off."""
+    return scaling.drain_within or promise(spec) or DRAIN_WITHIN
+
+
+def idle_after(scaling: Scaling) -> timedelta:
+    """How long there must have been nothing to do before a workload goes to zero."""
+    return IDLE_AFTER if scaling.idle_after is None else scaling.idle_after
 
 
 def member(
@@ -52,7 +61,7 @@ def member(
         rule=_rule(scaling),
         terms=scaling.model_copy(update={"capacity": None}),
         promise=promised,
-        drain_within=scaling.drain_within or promised or DRAIN_WITHIN,
+        drain_within=drain_within(spec, scaling),
         patience=longest_flight,
         capacity=None if scaling.capacity is None else float(scaling.capacity.events_per_second_per_replica),
         per_replica=per_replica,
@@ -76,7 +85,7 @@ def _rule(scaling: Scaling) -> Rule:
     return Rule(
         minimum=scaling.min_replicas,
         maximum=scaling.max_replicas,
-        idle_after=IDLE_AFTER if scaling.idle_after is None else scaling.idle_after,
+        idle_after=idle_after(scaling),
         floor=None if scaling.on_metrics_loss is None else scaling.on_metrics_loss.floor,
     )
 

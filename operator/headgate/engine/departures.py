@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Final
 
 from headgate.api import DeletionPolicy, Origin, UnreachablePolicy
 from headgate.core.changes import Standing
+from headgate.core.defaults import DELETION_TIMEOUT
 from headgate.core.estate import Ref
 from headgate.core.index import BROKER, GROUP, POLICY
 from headgate.core.outcomes import Outcome
@@ -16,8 +16,6 @@ from headgate.engine.shared import Shared
 from headgate.engine.world import Entry
 
 log = logging.getLogger(__name__)
-
-DELETION_TIMEOUT: Final = timedelta(minutes=5)
 
 
 class Departures:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from headgate.core.defaults import PROGRESS_PER_SECOND
 from headgate.core.estate import Ref
 from headgate.core.index import BROKER, QUEUE, external_name
 from headgate.core.lag import History, Lag, figures
@@ -34,7 +35,6 @@ from headgate.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-PROGRESS: Final = 50  # readers looked at in a second, where the EventBroker does not say
 NO_PATIENCE: Final = timedelta(0)
 JITTER: Final = 0.1  # waits are shortened by up to so much
 
@@ -200,7 +200,8 @@ class Operator:
         declared = self.world.estate.brokers.get(ref)
         if declared is not None:
             limits = declared.spec.limits
-            self._branch(ref).sampler.per_second = (limits and limits.progress_per_second) or PROGRESS
+            asked = limits and limits.progress_per_second
+            self._branch(ref).sampler.per_second = asked or PROGRESS_PER_SECOND
         elif (gone := self._branches.pop(ref, None)) is not None:
             for task in gone.tasks:
                 task.cancel()

@@ -8,18 +8,17 @@ from typing import Any, Final
 from headgate.api import (
     ConsumerGroupStatus,
     DeadLetterQueueStatus,
-    EventBrokerSpec,
     EventBrokerStatus,
     EventTopicStatus,
     Mode,
     dump_status,
-    format_duration,
 )
 from headgate.api.common import ApiModel
 from headgate.brokers.base import Refused
 from headgate.core.changes import Standing
 from headgate.core.compiled import Compiled, Retry
 from headgate.core.conditions import Aspect, yes
+from headgate.core.effective import broker_effective, effective_of
 from headgate.core.estate import Declared, Ref
 from headgate.core.index import BROKER, GROUP, POLICY, QUEUE, external_name
 from headgate.core.lagview import LagView
@@ -41,7 +40,7 @@ from headgate.core.status.broker import broker_status
 from headgate.core.status.group import group_status
 from headgate.core.status.queue import queue_status
 from headgate.core.status.topic import topic_status
-from headgate.core.tenancy import OUR_OWN, PROTECTED_BY_DEFAULT, template_of
+from headgate.core.tenancy import template_of
 from headgate.core.vanished import Vanished
 from headgate.core.workload import ScalingView
 from headgate.engine.bindings import Bindings
@@ -49,7 +48,7 @@ from headgate.engine.intents import ACKNOWLEDGE
 from headgate.engine.link import Link
 from headgate.engine.readers import Placed, Readers
 from headgate.engine.records import previous
-from headgate.engine.shared import RESYNC, Shared
+from headgate.engine.shared import Shared
 from headgate.engine.sweep import Item
 from headgate.engine.world import Entry
 
@@ -209,6 +208,7 @@ class Reports:
                 stats=stats,
                 figures_written=self._figures.get(entry.ref),
                 **common,
+            "defaults": effective_of(spec),
             )
         )
 
@@ -258,7 +258,7 @@ class Reports:
             now=self._shared.wall(),
             generation=entry.generation,
             findings=findings,
-            effective=_effective(declared.spec),
+            effective=broker_effective(declared.spec),
             outage=None if refused else self._outage(),
             previous=previous(EventBrokerStatus, entry.status),
             deleting=entry.deleting_since is not None,
@@ -323,16 +323,6 @@ class Reports:
         shown = entry.status.get("binding") or {}
         name, revision = shown.get("configMapName"), shown.get("revision")
         return BindingAccount(str(name), int(revision)) if name and revision is not None else None
-
-
-def _effective(spec: EventBrokerSpec) -> Mapping[str, str]:
-    """What holds for everything that the EventBroker does not say and that may be another value one day."""
-    protected = spec.tenancy and spec.tenancy.protected_names
-    interval = spec.resync_interval or RESYNC
-    return {
-        "resyncInterval": format_duration(interval),
-        "tenancy.protectedNames": ",".join((*(protected or PROTECTED_BY_DEFAULT), *OUR_OWN)),
-    }
 
 
 def _retry(placed: Placed | None) -> Retry | None:

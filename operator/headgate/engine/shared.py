@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from headgate.api import EventBrokerSpec
 from headgate.brokers.base import Driver
 from headgate.brokers.registry import driver_of
+from headgate.core import defaults
 from headgate.core.estate import Ref
 from headgate.core.status.account import GRACE
 from headgate.engine.world import World
@@ -15,7 +16,7 @@ from headgate.engine.writer import Writer
 from headgate.kube.client import KubeClient
 from headgate.telemetry.metrics import Metrics
 
-RESYNC = timedelta(seconds=120)  # between two full passes, where the EventBroker does not say
+RESYNC = defaults.RESYNC
 WRITES_AT_ONCE = 16  # to the API server: more only queue up there
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Collection, Mapping
-from datetime import timedelta
 from typing import Final
 
 from headgate.api import NatsConnection
@@ -20,12 +19,12 @@ from headgate.brokers.nats.resources import ADVISORIES
 from headgate.brokers.nats.scanner import Scanner
 from headgate.brokers.nats.writing import Writer
 from headgate.brokers.pace import Pace
+from headgate.core import defaults
 from headgate.core.changes import Change
 from headgate.core.progress import Capture, DeadLetters, Progress
 from headgate.core.resource import Key, Observed
 
 _TYPE: Final = "NATS"
-_REQUESTS, _PROGRESS, _IN_FLIGHT, _TIMEOUT = 100, 50, 64, timedelta(seconds=10)
 _ENOUGH: Final = 3  # nodes assumed of a cluster that keeps its addresses to itself
 
 
@@ -34,10 +33,10 @@ class NatsBroker:
 
     def __init__(self, spec: NatsConnection, limits: Limits | None, credentials: Credentials) -> None:
         limits = limits or Limits()
-        timeout = (limits.timeout or _TIMEOUT).total_seconds()
-        in_flight = asyncio.Semaphore(limits.max_in_flight or _IN_FLIGHT)
-        self._requests = Pace(limits.requests_per_second or _REQUESTS, in_flight)
-        watching = Pace(limits.progress_per_second or _PROGRESS, in_flight)
+        timeout = (limits.timeout or defaults.TIMEOUT).total_seconds()
+        in_flight = asyncio.Semaphore(limits.max_in_flight or defaults.MAX_IN_FLIGHT)
+        self._requests = Pace(limits.requests_per_second or defaults.REQUESTS_PER_SECOND, in_flight)
+        watching = Pace(limits.progress_per_second or defaults.PROGRESS_PER_SECOND, in_flight)
         self._link = Link(spec, credentials, timeout=timeout, name="headgate")
         self._js = JetStream(self._link, spec.jet_stream_domain, timeout)
         self._reader = Reader(self._js)

@@ -6,6 +6,7 @@ from headgate.brokers.messages import Letters, Messages
 from headgate.brokers.nats.letters import NatsLetters
 from headgate.brokers.nats.link import Link
 from headgate.brokers.nats.messages import NatsMessages
+from headgate.core.defaults import TIMEOUT
 
 
 class NatsCarrier:
@@ -27,7 +28,7 @@ def _connection(spec: EventBrokerSpec, credentials: Credentials, name: str) -> t
         raise Refused("BrokerMissing", "spec.nats: say how to reach the servers")
     domain = spec.nats.jet_stream_domain
     limits = spec.limits
-    timeout = limits.timeout.total_seconds() if limits and limits.timeout else 10.0
+    timeout = ((limits and limits.timeout) or TIMEOUT).total_seconds()
     return Link(
         spec.nats, credentials, timeout=timeout, name=name
     ), f"$JS.{domain}.API." if domain else "$JS.API."

@@ -68,6 +68,7 @@ class ManagedAccount(Account):
     estate: Vanished | None = None  # nothing is done on this broker until somebody acknowledges that
 
 
+    defaults: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # beside the compiler's
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicAccount(ManagedAccount):
     """An EventTopic."""

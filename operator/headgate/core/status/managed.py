@@ -62,7 +62,9 @@ def common(
         observed_generation=account.generation,
         conditions=_conditions(trial, verdict, (*account.aspects, *aspects), unseen, still=still),
         record=_record(account, before.record, checkpoint, learned),
-        effective=before.effective if account.compiled is None else (account.compiled.effective or None),
+        effective=before.effective
+        if account.compiled is None
+        else ({**account.compiled.effective, **account.defaults} or None),
         plan=before.plan if still else tuple(_plan(account)),
         unsupported=before.unsupported
         if account.compiled is None and still

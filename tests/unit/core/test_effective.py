@@ -1,0 +1,88 @@
+"""What status says of fields that were left out: exactly what holds, and only where they were."""
+
+from typing import Any
+
+import pytest
+
+from headgate.api import (
+    ConsumerGroupSpec,
+    ConsumerGroupStatus,
+    DeadLetterQueueSpec,
+    EventBrokerSpec,
+    EventTopicSpec,
+)
+from headgate.core.effective import broker_effective, effective_of
+
+TARGET = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "w"}
+OWNER = {"team": "t", "contact": "#t", "runbook": "https://runbooks.example/t"}
+BARE = {"topicRef": {"name": "t"}, "start": {"from": "Earliest"}}
+NATS = {"servers": ["nats://n:4222"]}
+RETRIES = {
+    "retryPolicy.attempts": "5",
+    "retryPolicy.handlingTimeout": "30s",
+    "retryPolicy.waits": "1s,2s,4s,8s",
+}
+GONE = {"deletionTimeout": "5m"}
+
+
+def scaled(**more: Any) -> dict[str, Any]:
+    return {"scaling": {"targetRef": TARGET, "maxReplicas": 3, **more}}
+
+
+GROUPS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "a group that says nothing gets the default retries": ({}, GONE | RETRIES),
+    "a group with a policy of its own has no default retries": ({"retryPolicyRef": {"name": "p"}}, GONE),
+    "a scaled group without a promise": (
+        scaled(),
+        GONE | RETRIES | {"scaling.drainWithin": "1m", "scaling.idleAfter": "5m"},
+    ),
+    "a scaled group drains within its promise": (
+        scaled() | {"freshness": {"maxAge": "30s"}},
+        GONE | RETRIES | {"scaling.drainWithin": "30s", "scaling.idleAfter": "5m"},
+    ),
+    "what is declared is not told again": (
+        scaled(drainWithin="20s", idleAfter="0s") | {"deletionTimeout": "1m"},
+        RETRIES,
+    ),
+}
+
+
+@pytest.mark.parametrize(("more", "expected"), GROUPS.values(), ids=GROUPS.keys())
+def test_group(more: dict[str, Any], expected: dict[str, str]) -> None:
+    found = effective_of(ConsumerGroupSpec.model_validate(BARE | more))
+    assert found == expected
+    assert ConsumerGroupStatus(effective=found).effective == expected
+
+
+def test_topics_and_queues_say_how_long_they_wait_for_a_broker_that_is_away() -> None:
+    topic = {"brokerRef": {"name": "b"}, "subjects": ["t.>"], "retention": {"maxAge": "1h"}}
+    queue = {"brokerRef": {"name": "b"}, "owner": OWNER, "retention": {"maxAge": "1h"}}
+    assert effective_of(EventTopicSpec.model_validate(topic)) == GONE
+    assert effective_of(DeadLetterQueueSpec.model_validate(queue)) == GONE
+    assert effective_of(EventTopicSpec.model_validate(topic | {"deletionTimeout": "1s"})) == {}
+
+
+LIMITS = {"requestsPerSecond": 1, "progressPerSecond": 2, "maxInFlight": 3, "timeout": "4s"}
+OURS = "KV_*,OBJ_*,$*,__*,_schemas,amq.*,headgate_*"
+BROKERS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "an EventBroker that says nothing": (
+        {},
+        {
+            "limits.requestsPerSecond": "100",
+            "limits.progressPerSecond": "50",
+            "limits.maxInFlight": "64",
+            "limits.timeout": "10s",
+            "resyncInterval": "2m",
+            "tenancy.protectedNames": OURS,
+        },
+    ),
+    "an EventBroker that says all of it still protects what is ours": (
+        {"limits": LIMITS, "resyncInterval": "5s", "tenancy": {"protectedNames": ["x"]}},
+        {"resyncInterval": "5s", "tenancy.protectedNames": "x,headgate_*"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("more", "expected"), BROKERS.values(), ids=BROKERS.keys())
+def test_broker(more: dict[str, Any], expected: dict[str, str]) -> None:
+    assert broker_effective(EventBrokerSpec.model_validate({"nats": NATS} | more)) == expected
