@@ -4,7 +4,8 @@ The error tree; a method raises nothing else:
 
     BrokerError
     ├── Unreachable    may work later: retried with backoff, the last known state stays
-    │   └── Unknown    a request timed out: it may have been done; read back before deciding
+    │   ├── Unknown    a request timed out: it may have been done; read back before deciding
+    │   └── Unavailable    this one object cannot be read or changed now; the rest of the broker answers
     └── Refused        will not work until somebody edits something; `reason` is stable
 """
 
@@ -16,8 +17,8 @@ from headgate.api import EventBrokerSpec
 from headgate.core.changes import Change
 from headgate.core.compiled import Compiled
 from headgate.core.estate import Ref
-from headgate.core.progress import Capture, DeadLetters, Progress
-from headgate.core.resource import Key, Observed, Resource
+from headgate.core.progress import Capture, Holding, Progress
+from headgate.core.resource import Key, Observed, Resource, Unread
 from headgate.core.topology import Topology
 
 
@@ -35,6 +36,10 @@ class Unreachable(BrokerError):  # noqa: N818  (an outcome, named as in the cond
 
 class Unknown(Unreachable):
     """The answer was lost: the request may have been carried out."""
+
+
+class Unavailable(Unreachable):
+    """One object is away while its broker is not: an election, a move, servers that are down."""
 
 
 class Refused(BrokerError):  # noqa: N818  (an outcome, named as in the conditions)
@@ -73,24 +78,29 @@ class Broker(Protocol):
         """Identity, version, capabilities and limits of the cluster; connects when there is no connection yet."""
         ...
 
-    async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed]:
-        """Read many objects at once; absent ones are left out. Changes nothing in the broker."""
+    async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed | Unread]:
+        """Read many objects at once; absent ones are left out. Changes nothing in the broker.
+
+        Left out means that the broker said so. What it can say nothing about is Unread, so that one object in trouble
+        holds up no other; when it answers for none at all that is Unreachable.
+        """
         ...
 
     async def apply(self, change: Change) -> Observed | None:
         """Carry out one change and say what the broker made of it; None once the object is gone.
 
         Carrying out a change that is already done is a success. Deleting an object of another identity is
-        Refused(IdentityChanged); deleting one that holds messages under `only_if_empty` is Refused(NotEmpty).
+        Refused(IdentityChanged); deleting one that holds messages under `only_if_empty` is Refused(NotEmpty). An object
+        that cannot be changed just now, while others can, is Unavailable.
         """
         ...
 
-    async def progress(self, groups: Collection[Key]) -> Mapping[Key, Progress]:
+    async def progress(self, groups: Collection[Key]) -> Mapping[Key, Progress | Unread]:
         """How far the given readers are; absent ones are left out. Changes nothing in the broker."""
         ...
 
-    async def dead_letters(self, queues: Collection[Key]) -> Mapping[Key, tuple[DeadLetters, ...]]:
-        """What the given dead-letter objects hold, by group, sorted by group; absent ones are left out."""
+    async def dead_letters(self, queues: Collection[Key]) -> Mapping[Key, Holding | Unread]:
+        """What the given dead-letter objects hold and how much more they take; absent ones are left out."""
         ...
 
     async def capture(self) -> Capture | None:

@@ -23,8 +23,8 @@ from headgate.brokers.pace import Pace
 from headgate.core.changes import Change
 from headgate.core.compiled import Compiled
 from headgate.core.estate import Ref
-from headgate.core.progress import Capture, DeadLetters, Progress
-from headgate.core.resource import Key, Observed, Resource
+from headgate.core.progress import Capture, Holding, Progress
+from headgate.core.resource import Key, Observed, Resource, Unread
 from headgate.core.subjects import matches
 from headgate.core.topology import Topology
 
@@ -59,7 +59,7 @@ class FakeBroker:
             capabilities=capabilities(self.server.level),
         )
 
-    async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed]:
+    async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed | Unread]:
         """What is there; absent ones are left out."""
         self._available()
         return await observe(self._reader, self._lane, keys)
@@ -69,12 +69,12 @@ class FakeBroker:
         self._available()
         return await self._writer.apply(change)
 
-    async def progress(self, groups: Collection[Key]) -> Mapping[Key, Progress]:
+    async def progress(self, groups: Collection[Key]) -> Mapping[Key, Progress | Unread]:
         """How far readers are; absent ones are left out."""
         self._available()
         return await self._positions.progress(groups)
 
-    async def dead_letters(self, queues: Collection[Key]) -> Mapping[Key, tuple[DeadLetters, ...]]:
+    async def dead_letters(self, queues: Collection[Key]) -> Mapping[Key, Holding | Unread]:
         """What queues hold; absent ones are left out."""
         self._available()
         return await self._letterbox.dead_letters(queues)
@@ -106,6 +106,14 @@ class FakeBroker:
         """Every call works again."""
         self._trouble = None
         self._gone.clear()
+
+    def fall_silent(self, key: Key) -> None:
+        """From now on nobody answers for one object and what lies in it."""
+        self.server.leaderless.add(key)
+
+    def speak_again(self, key: Key) -> None:
+        """The object is as it was before."""
+        self.server.leaderless.discard(key)
 
     def put(self, resource: Resource, marks: Mapping[str, str] | None = None) -> None:
         """Somebody makes or changes an object by hand."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from headgate.api import Origin
 from headgate.core.claims import Owner
 from headgate.core.outcomes import Finding
-from headgate.core.resource import Diff, Key, Resource
+from headgate.core.resource import Diff, Key, Resource, Unread
 
 
 class Action(StrEnum):
@@ -31,6 +31,7 @@ class Change:
     diffs: tuple[Diff, ...] = ()
     identity: str = ""  # of the object that was read; an adapter refuses to delete another one
     only_if_empty: bool = False  # Delete only
+    replaces: str = ""  # Adopt only: the mark that was read and has lapsed; any other one is respected
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Standing:
     lost: str = ""  # the recorded identity of what is gone or replaced, until somebody acknowledges it
     checkpoint: str = ""  # the recorded position, as long as it means something
     findings: tuple[Finding, ...] = ()
+    unread: Unread | None = None  # nothing is known of the object now; all else here is as it was remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +61,4 @@ class Plan:
     renewed: frozenset[Key] = (
         frozenset()
     )  # made anew or replaced: positions that were recorded in them mean nothing
+    unread: frozenset[Key] = frozenset()  # claimed, and nobody knows whether they are there

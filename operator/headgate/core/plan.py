@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from headgate.api import DeletionPolicy, Mode, Origin
 from headgate.core.changes import Action, Change, Plan, Standing
-from headgate.core.claims import Claim, Farewell, Owner
+from headgate.core.claims import Claim, Farewell, Owner, Record
 from headgate.core.outcomes import Finding, Outcome
 from headgate.core.resource import (
     Diff,
@@ -15,6 +15,7 @@ from headgate.core.resource import (
     Key,
     Observed,
     Resource,
+    Unread,
     differences,
     reset_value,
     settings_of,
@@ -36,29 +37,31 @@ _LAST: Final = datetime.max.replace(tzinfo=UTC)
 
 def plan(
     claims: Iterable[Claim],
-    observed: Mapping[Key, Observed],
+    observed: Mapping[Key, Observed | Unread],
     farewells: Iterable[Farewell] = (),
     *,
     earlier: Plan | None = None,
 ) -> Plan:
     """Every change that brings the broker to what is claimed, in the order in which they work, and what was found.
 
-    Nothing at all is changed about an object while anything stands in the way of one of its changes. Whoever plans in
-    portions puts what is needed before what needs it and hands every plan to the next one as `earlier`.
+    Nothing at all is changed about an object while anything stands in the way of one of its changes, or while nothing
+    is known of it. Whoever plans in portions puts what is needed before what needs it and hands every plan to the next
+    one as `earlier`.
     """
     by_key = _by_key(claims)
     made = _Made()
     if earlier is not None:
         made.absent |= earlier.absent - by_key.keys()
+        made.unread |= earlier.unread - by_key.keys()
         made.renewed |= earlier.renewed
     for key in _ordered({key: _needs(rivals) for key, rivals in by_key.items()}):
         _plan_key(by_key[key], observed.get(key), made)
     wanted = [claim for rivals in by_key.values() for claim in rivals]
     deletes = dict(_partings(sorted(farewells, key=lambda f: (f.key, f.owner)), observed, wanted, made))
-    last = reversed(_ordered({key: _inside(key, observed[key], deletes) for key in deletes}))
+    last = reversed(_ordered({key: _inside(change, deletes) for key, change in deletes.items()}))
     changes = (*made.changes, *(deletes[key] for key in last))
     standings = {owner: tuple(standings) for owner, standings in made.standings.items()}
-    return Plan(changes, standings, frozenset(made.absent), frozenset(made.renewed))
+    return Plan(changes, standings, frozenset(made.absent), frozenset(made.renewed), frozenset(made.unread))
 
 
 def done(standing: Standing, change: Change, result: Observed | None) -> Standing:
@@ -84,6 +87,7 @@ class _Made:
     changes: list[Change] = field(default_factory=list)
     standings: dict[Owner, list[Standing]] = field(default_factory=dict)
     absent: set[Key] = field(default_factory=set)  # claimed, and not there for others to build on
+    unread: set[Key] = field(default_factory=set)  # claimed, and nobody knows whether they are there
     renewed: set[Key] = field(default_factory=set)  # not the data that positions were recorded in
 
     def stand(self, owner: Owner, standing: Standing) -> None:
@@ -118,8 +122,13 @@ def _ordered(needs: Mapping[Key, Collection[Key]]) -> list[Key]:
     return list(placed)
 
 
-def _plan_key(rivals: list[Claim], found: Observed | None, made: _Made) -> None:
+def _plan_key(rivals: list[Claim], found: Observed | Unread | None, made: _Made) -> None:
     """Decide every claim on one object."""
+    if isinstance(found, Unread):
+        made.unread.add(rivals[0].desired.key)
+        for claim in rivals:
+            made.stand(claim.owner, _remembered(claim.desired.key, claim.record, found))
+        return
     first = _first(rivals, found)
     usable = False
     for claim in rivals:
@@ -156,6 +165,7 @@ def _case(claim: Claim, found: Observed | None, first: Owner | None, made: _Made
         found,
         first=claim.owner if claim.mode is Mode.OBSERVE or first is None else first,
         missing=tuple(need for need in sorted(desired.needs) if need in made.absent),
+        unread=tuple(need for need in sorted(desired.needs) if need in made.unread),
         renewed=any(need in made.renewed for need in desired.needs),
     )
     if found is None:
@@ -211,6 +221,7 @@ def _change(case: Case, findings: Iterable[Finding]) -> Change | None:
         before=found.resource,
         diffs=case.diffs,
         identity=found.identity,
+        replaces=found.lapsed,
     )
 
 
@@ -238,6 +249,19 @@ def _standing(case: Case, findings: tuple[Finding, ...], change: Change | None) 
     )
 
 
+def _remembered(key: Key, record: Record, unread: Unread) -> Standing:
+    """Where a claim stood, as far as its record tells."""
+    return Standing(
+        key,
+        origin=record.origin,
+        identity=record.identity,
+        owned=bool(record.identity),
+        exists=bool(record.identity),
+        checkpoint=record.checkpoint,
+        unread=unread,
+    )
+
+
 def _stands(case: Case, findings: Iterable[Finding]) -> bool:
     """Whether the object is there for others to build on."""
     foreign = (Outcome.CONFLICT, Outcome.REFUSED, Outcome.LOST)
@@ -245,13 +269,19 @@ def _stands(case: Case, findings: Iterable[Finding]) -> bool:
 
 
 def _partings(
-    farewells: Iterable[Farewell], observed: Mapping[Key, Observed], claims: Collection[Claim], made: _Made
+    farewells: Iterable[Farewell],
+    observed: Mapping[Key, Observed | Unread],
+    claims: Collection[Claim],
+    made: _Made,
 ) -> Iterator[tuple[Key, Change]]:
     """What is deleted, and what was found about everything on its way out."""
     for farewell in farewells:
         found = observed.get(farewell.key)
         if found is None or any(c.owner == farewell.owner and c.desired.key == farewell.key for c in claims):
             made.stand(farewell.owner, Standing(farewell.key, exists=found is not None))
+            continue
+        if isinstance(found, Unread):
+            made.stand(farewell.owner, _remembered(farewell.key, farewell.record, found))
             continue
         parting = Parting(farewell, found, tuple(_users(farewell, claims)))
         finding = (
@@ -299,6 +329,7 @@ def _users(farewell: Farewell, claims: Iterable[Claim]) -> list[Owner]:
     return sorted(users - {farewell.owner})
 
 
-def _inside(key: Key, found: Observed, deleted: Iterable[Key]) -> set[Key]:
+def _inside(change: Change, deleted: Iterable[Key]) -> set[Key]:
     """What of the deleted an object lies in or needs."""
-    return {other for other in deleted if key.name.startswith(f"{other.name}/")} | set(found.resource.needs)
+    needs = change.before.needs if change.before is not None else ()
+    return {other for other in deleted if change.key.name.startswith(f"{other.name}/")} | set(needs)

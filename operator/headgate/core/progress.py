@@ -42,15 +42,25 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class PutOff:
+    """What movers have to try again, and why. An empty queue: of notices that lead to no queue yet."""
+
+    queue: str  # its name in the broker
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Capture:
     """How far movers are with what the broker said about events that it gave up."""
 
     at: datetime  # when it was read
     backlog: int  # notices not done with, those put off among them
     oldest: datetime | None = None  # when the oldest of them was raised
+    unread: datetime | None = None  # when the oldest was raised that no mover was given yet
     missed: int = 0  # lost before any mover read them, at most, ever
     missed_at: datetime | None = None  # when that was last seen
     movers: int = 0  # requests for notices that stand open: somebody is there
+    put_off: tuple[PutOff, ...] = ()  # lately; what is done with meanwhile may be among it
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +71,21 @@ class DeadLetters:
     depth: int
     oldest: datetime | None
     reasons: tuple[tuple[str, int], ...]  # sorted by reason
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a dead-letter queue holds, and at which bound it takes no more; None: it has none, or lets go of old ones."""
+
+    entries: int
+    size: int  # bytes
+    most_entries: int | None = None
+    most_size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One dead-letter queue as the broker has it."""
+
+    groups: tuple[DeadLetters, ...]  # sorted by group
+    room: Room

@@ -20,8 +20,8 @@ OF_BROKERS: Final[Mapping[str, Meaning]] = {
         "Nothing.",
     ),
     "Unreachable": Meaning(
-        "The broker is away; everything keeps its last state and is looked at again when it answers.",
-        "Check address, network and the broker itself; condition Reachable of the EventBroker says why.",
+        "The broker, or this one object in it, does not answer; everything keeps its last state until it does.",
+        "Check address, network and the broker itself; condition Reachable of the EventBroker says whether it is all of it.",
     ),
     "ConnectFailed": Meaning(
         "No connection to any server could be made.",
@@ -80,6 +80,10 @@ OF_BROKERS: Final[Mapping[str, Meaning]] = {
         "Look at its conditions.",
     ),
     # what the server says for a while
+    "NoAnswer": Meaning(
+        "The broker answers, but for this one object nobody does.",
+        "Bring the servers back that keep it; nothing is changed or concluded meanwhile.",
+    ),
     "IncompleteResults": Meaning(
         "The servers answered in part only.",
         "Nothing; it is asked again.",

@@ -162,6 +162,10 @@ OF_OBJECTS: Final[Mapping[str, Meaning]] = {
         "An object of the broker that this one needs is not there and will not be.",
         "Look at the custom resource that declares the missing one.",
     ),
+    "NeedsUnread": Meaning(
+        "There is something to do about the object, and the broker says nothing now about one that it needs.",
+        "Look at condition Ready of what declares that one; this goes on by itself when it answers again.",
+    ),
     # what is gone
     "DataLost": Meaning(
         "An object that held data vanished or was replaced; nobody has acknowledged it.",

@@ -142,7 +142,24 @@ class Observed:
 
     resource: Resource
     identity: str  # changes when an object of that name is deleted and made again
-    mark: str | None = None  # the owner's mark in the broker; None: none there
+    mark: str | None = None  # the owner's mark in the broker; None: none there, or one that counts no more
+    lapsed: str = ""  # the mark of an owner that is gone and kept its object: whoever comes next may replace it
     adopted: bool = False  # the mark says that the object was there before its owner
     managed: frozenset[str] = frozenset()  # optional settings that the mark says were set by its owner
     stats: Stats = Stats()
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """An object of which a broker that answers could say nothing: it may be as it was, changed or gone.
+
+    It is never the same as an absent one: nothing is made, changed or deleted on the ground of it.
+    """
+
+    reason: str  # stable, CamelCase
+    message: str
+
+
+def known(read: Mapping[Key, Observed | Unread]) -> dict[Key, Observed]:
+    """The objects that were read, without those of which nothing is known."""
+    return {key: found for key, found in read.items() if isinstance(found, Observed)}

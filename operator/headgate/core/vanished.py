@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Final
 
 from headgate.core.outcomes import Finding, Outcome
-from headgate.core.resource import Key, Observed
+from headgate.core.resource import Key, Observed, Unread
 
 FEW: Final = 3  # so many may always be gone, one by one
 SHARE: Final = 10  # beyond that, one in so many
@@ -43,7 +43,7 @@ class Word:
 
 def estate_vanished(
     recorded: Mapping[Key, str],
-    observed: Mapping[Key, Observed],
+    observed: Mapping[Key, Observed | Unread],
     *,
     known_cluster: str,
     cluster: str,
@@ -77,8 +77,9 @@ def is_strange(known_cluster: str, cluster: str, given: str) -> bool:
     return known_cluster not in ("", cluster) and given != _token(known_cluster, cluster)
 
 
-def _gone(found: Observed | None, identity: str) -> bool:
-    return bool(identity) and (found is None or found.identity != identity)
+def _gone(found: Observed | Unread | None, identity: str) -> bool:
+    """Whether the very object is not there any more; of what could not be read nobody knows that."""
+    return bool(identity) and not isinstance(found, Unread) and (found is None or found.identity != identity)
 
 
 def _token(*parts: str) -> str:

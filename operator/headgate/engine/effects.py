@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from headgate.brokers.base import Broker, Refused, Unknown, Unreachable
+from headgate.brokers.base import Broker, Refused, Unavailable, Unknown, Unreachable
 from headgate.core.changes import Action, Change
 from headgate.core.claims import Owner
 from headgate.core.outcomes import Finding, Outcome
@@ -17,7 +17,7 @@ class Effects:
 
     observed: dict[Key, Observed | None] = field(default_factory=dict)  # None: gone
     refused: dict[Owner, Finding] = field(default_factory=dict)
-    unknown: set[Owner] = field(default_factory=set)  # the answer was lost: read back, then decide
+    unknown: set[Owner] = field(default_factory=set)  # no answer, or not now: read back, then decide
     unreachable: Unreachable | None = None  # the broker went away; the rest was not tried
     done: list[Change] = field(default_factory=list)
 
@@ -75,7 +75,7 @@ async def _one(
             effects.done.append(change)
         except Refused as error:
             effects.refused[change.owner] = Finding(Outcome.REFUSED, error.reason, str(error))
-        except Unknown:
+        except (Unknown, Unavailable):
             effects.unknown.add(change.owner)
         except Unreachable as error:
             effects.unreachable = error

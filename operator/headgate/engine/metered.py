@@ -6,8 +6,8 @@ from typing import TypeVar
 from headgate.brokers.base import Broker, BrokerError, BrokerFacts
 from headgate.core.changes import Change
 from headgate.core.estate import Ref
-from headgate.core.progress import Capture, DeadLetters, Progress
-from headgate.core.resource import Key, Observed
+from headgate.core.progress import Capture, Holding, Progress
+from headgate.core.resource import Key, Observed, Unread
 from headgate.telemetry.metrics import Metrics
 
 AnswerT = TypeVar("AnswerT")
@@ -26,7 +26,7 @@ class Metered:
         """See Broker."""
         return await self._timed("facts", self._broker.facts())
 
-    async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed]:
+    async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed | Unread]:
         """See Broker."""
         return await self._timed("observe", self._broker.observe(keys))
 
@@ -34,11 +34,11 @@ class Metered:
         """See Broker."""
         return await self._timed("apply", self._broker.apply(change))
 
-    async def progress(self, groups: Collection[Key]) -> Mapping[Key, Progress]:
+    async def progress(self, groups: Collection[Key]) -> Mapping[Key, Progress | Unread]:
         """See Broker."""
         return await self._timed("progress", self._broker.progress(groups))
 
-    async def dead_letters(self, queues: Collection[Key]) -> Mapping[Key, tuple[DeadLetters, ...]]:
+    async def dead_letters(self, queues: Collection[Key]) -> Mapping[Key, Holding | Unread]:
         """See Broker."""
         return await self._timed("dead_letters", self._broker.dead_letters(queues))
 

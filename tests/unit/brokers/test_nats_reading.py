@@ -61,8 +61,8 @@ async def test_consumers_cost_one_question_per_stream() -> None:
 class Restless(MemoryJetStream):
     """Somebody deletes the first stream after the first page."""
 
-    async def _answer(self, verb: str, body: Json | None) -> Json:
-        answer = await super()._answer(verb, body)
+    async def _answer(self, verb: str, body: Json | None, limit: float | None) -> Json:
+        answer = await super()._answer(verb, body, limit)
         if verb == "STREAM.LIST" and (body or {}).get("offset") == 0:
             del self.stores[min(self.stores)]
         return answer

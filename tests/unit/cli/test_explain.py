@@ -28,6 +28,8 @@ REASON_AT: Final = {
     "Refused": 0,
     "Unreachable": 0,
     "Unknown": 0,
+    "Unavailable": 0,
+    "Unread": 0,
     "refused": 0,
     "Verdict": 0,
     "Aspect": 2,

@@ -6,7 +6,7 @@ from typing import Final
 
 from headgate.api import NatsConnection
 from headgate.api.eventbroker import Limits
-from headgate.brokers.base import BrokerFacts, Credentials
+from headgate.brokers.base import BrokerFacts, Credentials, Unavailable
 from headgate.brokers.nats.capture import capture
 from headgate.brokers.nats.documents import Json, identity_of
 from headgate.brokers.nats.facts import capabilities
@@ -21,8 +21,8 @@ from headgate.brokers.nats.writing import Writer
 from headgate.brokers.pace import Pace
 from headgate.core import defaults
 from headgate.core.changes import Change
-from headgate.core.progress import Capture, DeadLetters, Progress
-from headgate.core.resource import Key, Observed
+from headgate.core.progress import Capture, Holding, Progress
+from headgate.core.resource import Key, Observed, Unread
 
 _TYPE: Final = "NATS"
 _ENOUGH: Final = 3  # nodes assumed of a cluster that keeps its addresses to itself
@@ -43,11 +43,12 @@ class NatsBroker:
         self._writer = Writer(self._js, self._requests)
         self._positions = Positions(self._js, self._reader, watching)
         self._letterbox = Letterbox(self._reader, watching, Scanner(self._js, watching, timeout).scan)
+        self._seen: tuple[object, Json | None] | None = None  # a connection, and the shared stream as it showed it
 
     async def facts(self) -> BrokerFacts:
         """What the servers say about themselves, and the identity that was given to this account."""
         account = await self._js.call(self._requests, "INFO")
-        shared = await self._js.find(self._requests, f"STREAM.INFO.{ADVISORIES.name}")
+        shared = await self._shared_stream()
         level = int((account.get("api") or {}).get("level", 0))
         return BrokerFacts(
             type=_TYPE,
@@ -59,7 +60,7 @@ class NatsBroker:
             limits=_limits(account, self._link.server),
         )
 
-    async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed]:
+    async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed | Unread]:
         """Streams and consumers; absent ones are left out."""
         return await observe(self._reader, self._requests, keys)
 
@@ -67,11 +68,11 @@ class NatsBroker:
         """One change of one stream or consumer."""
         return await self._writer.apply(change)
 
-    async def progress(self, groups: Collection[Key]) -> Mapping[Key, Progress]:
+    async def progress(self, groups: Collection[Key]) -> Mapping[Key, Progress | Unread]:
         """How far durables are; absent ones are left out."""
         return await self._positions.progress(groups)
 
-    async def dead_letters(self, queues: Collection[Key]) -> Mapping[Key, tuple[DeadLetters, ...]]:
+    async def dead_letters(self, queues: Collection[Key]) -> Mapping[Key, Holding | Unread]:
         """What dead-letter streams hold; absent ones are left out."""
         return await self._letterbox.dead_letters(queues)
 
@@ -86,6 +87,17 @@ class NatsBroker:
     async def aclose(self) -> None:
         """Let go of the connection."""
         await self._link.aclose()
+
+    async def _shared_stream(self) -> Json | None:
+        """The stream that tells whose account this is; while nobody answers for it, as this connection saw it last."""
+        found = (await self._reader.streams(self._requests, {ADVISORIES.name})).get(ADVISORIES.name)
+        client = await self._link.client()
+        if not isinstance(found, Unread):
+            self._seen = (client, found)
+            return found
+        if self._seen is None or self._seen[0] is not client:
+            raise Unavailable(found.reason, f"which cluster this is cannot be told: {found.message}")
+        return self._seen[1]
 
     def _nodes(self, shared: Json | None) -> int:
         """Servers of a cluster are counted by the addresses that they tell; some tell none."""

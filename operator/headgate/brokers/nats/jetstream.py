@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from headgate.brokers.base import BrokerError, Refused, Unreachable
+from headgate.brokers.base import BrokerError, Refused, Unavailable, Unknown, Unreachable
 from headgate.brokers.nats.link import Link
 from headgate.brokers.pace import Pace
+from headgate.core.resource import Unread
 
 Json = Mapping[str, Any]
 
@@ -98,22 +99,37 @@ class JetStream:
         """Where a question is asked."""
         return f"{self._prefix}.{verb}"
 
-    async def call(self, lane: Pace, verb: str, body: Json | None = None) -> Json:
+    async def call(
+        self, lane: Pace, verb: str, body: Json | None = None, *, limit: float | None = None
+    ) -> Json:
         """One question; the answer without its error, which is raised."""
         async with lane.slot():
-            answer = await self._answer(verb, body)
+            answer = await self._answer(verb, body, limit)
         if error := answer.get("error"):
-            raise self._error(error)
+            raise self._error(error, about_one=verb.count(".") > 1)
         return answer
 
-    async def find(self, lane: Pace, verb: str, body: Json | None = None) -> Json | None:
+    async def find(
+        self, lane: Pace, verb: str, body: Json | None = None, *, limit: float | None = None
+    ) -> Json | None:
         """The answer; None where the object of the question does not exist."""
         try:
-            return await self.call(lane, verb, body)
+            return await self.call(lane, verb, body, limit=limit)
         except Rejected as error:
             if error.code in ABSENT:
                 return None
             raise
+
+    def unread(self, error: Unreachable, what: str) -> Unread:
+        """The error as one about a single object; raised again where it is about all of them.
+
+        In a cluster nobody answers for an object whose servers are down; a server that stands alone answers for all.
+        """
+        if isinstance(error, Unavailable):
+            return Unread(error.reason, str(error))
+        if isinstance(error, Unknown) and error.reason == "TimedOut" and self.clustered:
+            return Unread("NoAnswer", f"nobody answers for {what}: the servers that keep it may be down")
+        raise error
 
     async def first_at(self, lane: Pace, stream: str, sequence: int, subjects: str) -> StoredMessage | None:
         """The first message from a position on whose subject matches."""
@@ -131,19 +147,21 @@ class JetStream:
         """Whether other servers have a say in the answers."""
         return "cluster" in self.link.server
 
-    async def _answer(self, verb: str, body: Json | None) -> Json:
+    async def _answer(self, verb: str, body: Json | None, limit: float | None) -> Json:
         payload = json.dumps(body, separators=(",", ":")).encode() if body is not None else b""
-        msg = await self.link.request(self.subject(verb), payload, self._timeout)
+        limit = self._timeout if limit is None else min(limit, self._timeout)
+        msg = await self.link.request(self.subject(verb), payload, limit)
         answer: Json = json.loads(msg.data)
         return answer
 
     def _scrub(self, text: str) -> str:
         return self.link.scrub(text)
 
-    def _error(self, error: Json) -> BrokerError:
+    def _error(self, error: Json, *, about_one: bool) -> BrokerError:
         code, text = int(error.get("err_code", 0)), self._scrub(str(error.get("description", "")))
+        passing = Unavailable if about_one else Unreachable
         if code in _PASSING:
-            return Unreachable(_PASSING[code], f"{text} ({code})")
+            return passing(_PASSING[code], f"{text} ({code})")
         if code not in _REASONS and int(error.get("code", 0)) == _SERVER_TROUBLE:
-            return Unreachable("TemporarilyUnavailable", f"{text} ({code})")
+            return passing("TemporarilyUnavailable", f"{text} ({code})")
         return Rejected(code, text)

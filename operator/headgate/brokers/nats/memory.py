@@ -32,7 +32,7 @@ from headgate.brokers.nats.resources import (
 from headgate.brokers.nats.tally import Head, Tally
 from headgate.brokers.nats.times import written
 from headgate.core.buckets import Layout
-from headgate.core.resource import FieldClass, settings_of
+from headgate.core.resource import FieldClass, Key, settings_of
 from headgate.core.subjects import matches, overlaps
 
 Clock = Callable[[], datetime]
@@ -41,6 +41,7 @@ _DROPS_UNKNOWN: Final = 1  # up to this API level settings that are not known ar
 _INVALID: Final = 10052
 _CONSUMER_INVALID: Final = 10012
 _MOVE_AND_SCALE: Final = 10123
+_NO_LEADER: Final = 10008
 _REPLICAS: Final = 10074
 _UNKNOWN_FIELD: Final = 10025
 _BAD_REQUEST: Final = 10003
@@ -175,20 +176,30 @@ class MemoryJetStream(JetStream):
         self.clock, self.level, self.nodes = clock, level, nodes
         self.stores: dict[str, Store] = {}
         self.asked: list[str] = []  # every question, for tests that count
+        self.leaderless: set[Key] = set()  # objects for which nobody can answer
 
     @property
     def clustered(self) -> bool:
         return False
 
-    async def _answer(self, verb: str, body: Json | None) -> Json:
+    async def _answer(self, verb: str, body: Json | None, limit: float | None) -> Json:
+        del limit
         self.asked.append(verb)
         try:
+            self._reach(verb.split("."))
             return self._do(verb.split("."), body or {})
         except Refusal as refusal:
             return {"error": {"code": refusal.status, "err_code": refusal.code, "description": refusal.text}}
 
     def _scrub(self, text: str) -> str:
         return text
+
+    def _reach(self, verb: list[str]) -> None:
+        """Whoever asks about an object without a leader, or about one inside it, learns only that."""
+        stream, durable = next(iter(verb[2:]), ""), next(iter(verb[3:]), "")
+        asked = {stream_key(stream)} if verb[0] == "STREAM" else {consumer_key(stream, durable)}
+        if (asked | {stream_key(stream)}) & self.leaderless:
+            raise Refusal(_NO_LEADER, "JetStream system temporarily unavailable", 503)
 
     async def scan(self, stream: str, tally: Tally) -> None:
         """What the scanner of a real server does."""
@@ -221,7 +232,9 @@ class MemoryJetStream(JetStream):
         return {"api": {"level": self.level} if self.level else {}, "limits": {}}
 
     def _list_streams(self, body: Json) -> Json:
-        return _page([self.stores[name].info(self.clock()) for name in sorted(self.stores)], "streams", body)
+        silent = [name for name in sorted(self.stores) if stream_key(name) in self.leaderless]
+        infos = [self.stores[name].info(self.clock()) for name in sorted(self.stores) if name not in silent]
+        return {**_page(infos, "streams", body), "missing": silent}
 
     def _names(self, body: Json) -> Json:
         return {
@@ -240,8 +253,13 @@ class MemoryJetStream(JetStream):
 
     def _list_consumers(self, stream: str, body: Json) -> Json:
         store = self._store(stream)
-        infos = [store.progress(name, stream, self.clock()) for name in sorted(store.durables)]
-        return _page(infos, "consumers", body)
+        silent = [name for name in sorted(store.durables) if consumer_key(stream, name) in self.leaderless]
+        infos = [
+            store.progress(name, stream, self.clock())
+            for name in sorted(store.durables)
+            if name not in silent
+        ]
+        return {**_page(infos, "consumers", body), "missing": silent}
 
     def _consumer_info(self, stream: str, name: str, _body: Json) -> Json:
         self._durable(stream, name)

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from headgate.brokers.base import Unreachable
 from headgate.brokers.nats.documents import Json
 from headgate.brokers.nats.jetstream import JetStream, StoredMessage
-from headgate.brokers.nats.reading import Reader
-from headgate.brokers.nats.resources import split
+from headgate.brokers.nats.reading import Reader, readers_of
+from headgate.brokers.nats.resources import split, stream_key
 from headgate.brokers.nats.times import moment
 from headgate.brokers.pace import Pace
 from headgate.core.progress import PartitionProgress, Progress
-from headgate.core.resource import Key
+from headgate.core.resource import Key, Unread
 
 _ANY: Final = ">"
 _MOST_FILTERS: Final = 8  # beyond, one read per filter would cost more than an age is worth
@@ -48,19 +49,31 @@ class Positions:
         self._js, self._reader, self._lane = js, reader, lane
         self._known: dict[tuple[Key, str], _Found] = {}
 
-    async def progress(self, groups: Collection[Key]) -> Mapping[Key, Progress]:
+    async def progress(self, groups: Collection[Key]) -> Mapping[Key, Progress | Unread]:
         """One value per consumer that exists."""
         names = {split(key)[0] for key in groups}
-        streams, consumers = await asyncio.gather(
-            self._reader.streams(self._lane, names), self._reader.consumers(self._lane, groups)
-        )
+        infos = await self._reader.streams(self._lane, names)
+        streams = {stream_key(name): info for name, info in infos.items()}
+        consumers = await readers_of(self._reader, self._lane, groups, streams)
         for known in [known for known in self._known if known[0] in groups and known[0] not in consumers]:
             del self._known[known]
         there = [
-            (key, info, streams[split(key)[0]]) for key, info in consumers.items() if split(key)[0] in streams
+            (key, info, streams[stream_key(split(key)[0])])
+            for key, info in consumers.items()
+            if stream_key(split(key)[0]) in streams
         ]
-        results = await asyncio.gather(*(self._one(*each) for each in there))
+        results = await asyncio.gather(*(self._or_unread(*each) for each in there))
         return dict(zip((key for key, _, _ in there), results, strict=True))
+
+    async def _or_unread(self, key: Key, info: Json | Unread, stream: Json | Unread) -> Progress | Unread:
+        if isinstance(info, Unread):
+            return info
+        if isinstance(stream, Unread):
+            return stream
+        try:
+            return await self._one(key, info, stream)
+        except Unreachable as error:
+            return self._reader.unread(error, str(key))
 
     async def _one(self, key: Key, info: Json, stream: Json) -> Progress:
         pending, in_flight = int(info["num_pending"]), int(info["num_ack_pending"])

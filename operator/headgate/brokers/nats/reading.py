@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from headgate.brokers.base import Unavailable, Unreachable
 from headgate.brokers.nats.documents import (
     Json,
     adopted,
@@ -17,8 +18,9 @@ from headgate.brokers.nats.jetstream import JetStream
 from headgate.brokers.nats.resources import CONSUMER, STREAM, consumer_key, split, stream_key
 from headgate.brokers.nats.times import moment
 from headgate.brokers.pace import Pace
-from headgate.core.resource import Key, Observed, Stats
+from headgate.core.resource import Key, Observed, Stats, Unread
 
+SOON: Final = 1.0  # seconds for an answer about what gave none before: one dead server holds up nobody for long
 FEW: Final = 8  # up to here one question per object is cheaper than a list of all
 PAGE: Final = 256  # what the server puts on one page
 
@@ -38,13 +40,14 @@ class Reader:
 
     def __init__(self, js: JetStream) -> None:
         self._js = js
+        self._silent: set[str] = set()  # questions that were not answered when they were asked last
 
-    async def streams(self, lane: Pace, names: Iterable[str]) -> Mapping[str, Json]:
+    async def streams(self, lane: Pace, names: Iterable[str]) -> Mapping[str, Json | Unread]:
         """Infos of the streams that exist."""
         listing = _Listing(frozenset(names), "STREAM.LIST", "STREAM.INFO", "streams")
         return await self._read(lane, listing)
 
-    async def consumers(self, lane: Pace, keys: Collection[Key]) -> Mapping[Key, Json]:
+    async def consumers(self, lane: Pace, keys: Collection[Key]) -> Mapping[Key, Json | Unread]:
         """Infos of the consumers that exist, one list per stream of which several are asked."""
         durables: dict[str, set[str]] = {}
         for key in keys:
@@ -55,50 +58,87 @@ class Reader:
         )
         return {key: info for part in found for key, info in part.items()}
 
-    async def _of_stream(self, lane: Pace, stream: str, names: set[str]) -> Mapping[Key, Json]:
+    def unread(self, error: Unreachable, what: str) -> Unread:
+        """See JetStream."""
+        return self._js.unread(error, what)
+
+    async def _of_stream(self, lane: Pace, stream: str, names: set[str]) -> Mapping[Key, Json | Unread]:
         verbs = (f"CONSUMER.LIST.{stream}", f"CONSUMER.INFO.{stream}")
         infos = await self._read(lane, _Listing(frozenset(names), *verbs, "consumers"))
         return {consumer_key(stream, durable): info for durable, info in infos.items()}
 
-    async def _read(self, lane: Pace, listing: _Listing) -> Mapping[str, Json]:
+    async def _read(self, lane: Pace, listing: _Listing) -> Mapping[str, Json | Unread]:
+        """What is there, by name. What is said of single objects is believed only while the account itself answers."""
+        found = await self._found(lane, listing)
+        if any(isinstance(info, Unread) for info in found.values()):
+            await self._js.call(lane, "INFO")
+        return found
+
+    async def _found(self, lane: Pace, listing: _Listing) -> Mapping[str, Json | Unread]:
         few = 1 if listing.entries == "consumers" else FEW
         if len(listing.names) <= few:
             return await self._each(lane, listing, listing.names)
-        found, certain = await self._listed(lane, listing)
+        try:
+            found, certain = await self._listed(lane, listing)
+        except Unavailable as error:
+            return dict.fromkeys(listing.names, self.unread(error, listing.list_verb))
         missing = listing.names - found.keys()
         if certain or not missing:
             return found
         return {**found, **await self._each(lane, listing, missing)}
 
-    async def _each(self, lane: Pace, listing: _Listing, names: Collection[str]) -> Mapping[str, Json]:
-        async def one(name: str) -> tuple[str, Json | None]:
-            return name, await self._js.find(lane, f"{listing.info_verb}.{name}")
+    async def _each(self, lane: Pace, listing: _Listing, names: Collection[str]) -> Mapping[str, Json | Unread]:
+        async def one(name: str) -> tuple[str, Json | Unread | None]:
+            return name, await self._one(lane, f"{listing.info_verb}.{name}")
 
         return {name: info for name, info in await asyncio.gather(*map(one, names)) if info is not None}
 
-    async def _listed(self, lane: Pace, listing: _Listing) -> tuple[dict[str, Json], bool]:
+    async def _one(self, lane: Pace, verb: str) -> Json | Unread | None:
+        try:
+            info = await self._js.find(lane, verb, limit=SOON if verb in self._silent else None)
+        except Unreachable as error:
+            unread = self.unread(error, verb.partition(".INFO.")[2])
+            self._silent.add(verb)
+            return unread
+        self._silent.discard(verb)
+        return info
+
+    async def _listed(self, lane: Pace, listing: _Listing) -> tuple[dict[str, Json | Unread], bool]:
         """What the pages hold, and whether a name that is on none of them can be taken for absent.
 
         Pages overlap by one entry: when it is not the same one any more, something before it came or went and an
-        object may have slipped between two pages. In a cluster a server that did not answer in time is missing.
+        object may have slipped between two pages. In a cluster a server that did not answer in time is missing; where
+        a page says so, nobody need be asked again.
         """
-        found: dict[str, Json] = {}
+        found: dict[str, Json | Unread] = {}
         offset, last, certain = 0, "", not self._js.clustered
         while True:
             page = await self._js.find(lane, listing.list_verb, {"offset": offset})
             entries = (page or {}).get(listing.entries) or ()
             names = [_name(entry) for entry in entries]
+            silent = _silent(page or {})
             certain = certain and (not last or names[:1] == [last])
+            found.update((name, unread) for name, unread in silent.items() if name in listing.names)
             found.update(
                 (name, info) for name, info in zip(names, entries, strict=True) if name in listing.names
             )
-            end = offset + len(names)
+            end = offset + len(names) + len(silent.keys() - set(names))
             left = int((page or {}).get("total", 0)) - end
             if left <= 0 or len(names) < 2 or found.keys() >= listing.names:  # noqa: PLR2004  (one entry is the overlap)
                 return found, certain
             if left > PAGE * len(listing.names - found.keys()):
                 return found, False  # asking for the rest by name is cheaper
             offset, last = end - 1, names[-1]
+
+
+def _silent(page: Json) -> dict[str, Unread]:
+    """Objects that are there and for which nobody answered."""
+    missing = {
+        name: Unread("NoAnswer", f"nobody answers for {name}: the servers that keep it may be down")
+        for name in page.get("missing") or ()
+    }
+    offline = page.get("offline") or {}
+    return missing | {name: Unread("StreamOffline", f"{name} is offline: {why}") for name, why in offline.items()}
 
 
 def _name(info: Json) -> str:
@@ -125,10 +165,19 @@ def _stats(info: Json) -> Stats:
     return Stats(messages, int(state["bytes"]), int(state["last_seq"]), oldest)
 
 
-async def observe(reader: Reader, lane: Pace, keys: Collection[Key]) -> Mapping[Key, Observed]:
-    """Streams and consumers side by side; absent ones are left out."""
-    streams = [key.name for key in keys if key.kind == STREAM]
-    consumers = [key for key in keys if key.kind == CONSUMER]
-    by_name, by_key = await asyncio.gather(reader.streams(lane, streams), reader.consumers(lane, consumers))
-    found = {stream_key(name): observed(stream_key(name), info) for name, info in by_name.items()}
-    return found | {key: observed(key, info) for key, info in by_key.items()}
+async def observe(reader: Reader, lane: Pace, keys: Collection[Key]) -> Mapping[Key, Observed | Unread]:
+    """Streams, then consumers; absent ones are left out."""
+    streams = {key.name for key in keys if key.kind == STREAM}
+    found = {stream_key(name): info for name, info in (await reader.streams(lane, streams)).items()}
+    found.update(await readers_of(reader, lane, [key for key in keys if key.kind == CONSUMER], found))
+    return {key: info if isinstance(info, Unread) else observed(key, info) for key, info in found.items()}
+
+
+async def readers_of(
+    reader: Reader, lane: Pace, keys: Collection[Key], streams: Mapping[Key, Json | Unread]
+) -> Mapping[Key, Json | Unread]:
+    """Consumers; where nobody answers for the stream nobody is asked about what lies in it."""
+    silent = {
+        key: stream for key in keys if isinstance(stream := streams.get(stream_key(split(key)[0])), Unread)
+    }
+    return {**await reader.consumers(lane, [key for key in keys if key not in silent]), **silent}

@@ -31,12 +31,14 @@ GRACE: Final = timedelta(minutes=2)  # for which Ready keeps its last value whil
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """The broker is away: since when, and the error of the first failure, so that status does not change with every try."""
+    """The broker is away, or silent about one object: since when, and the error of the first failure, so that status
+    does not change with every try."""
 
     since: datetime
     reason: str
     message: str
     grace: timedelta = GRACE
+    about: str = "the broker is away"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,9 +68,9 @@ class ManagedAccount(Account):
     compiled: Compiled | None = None  # None: its references do not hold
     standings: tuple[Standing, ...] = ()  # `core.plan.done` applied to those whose change was carried out
     estate: Vanished | None = None  # nothing is done on this broker until somebody acknowledges that
-
-
     defaults: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))  # beside the compiler's
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicAccount(ManagedAccount):
     """An EventTopic."""

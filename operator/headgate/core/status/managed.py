@@ -166,9 +166,10 @@ def _mourning(account: ManagedAccount, lost: Lost | None) -> str:
 def _lost(account: ManagedAccount, before: Lost | None) -> Lost | None:
     """What is gone: kept after a recreation until acknowledged, forgotten when the very object is back.
 
-    While the whole estate is gone that is asked about on the EventBroker, once, and not here too.
+    While the whole estate is gone that is asked about on the EventBroker, once, and not here too. While the broker
+    says nothing there is no news.
     """
-    if account.estate is not None and not account.estate.acknowledged:
+    if account.outage is not None or (account.estate is not None and not account.estate.acknowledged):
         return before
     gone = next((standing.lost for standing in account.standings if standing.lost), "")
     if gone:

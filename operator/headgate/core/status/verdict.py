@@ -88,10 +88,10 @@ def _told(finding: Finding) -> str:
 def away(
     outage: Outage | None, before: Collection[Condition], generation: int, passed: timedelta
 ) -> Verdict | None:
-    """The broker is away: for a while Ready says what it said of this generation, then that nobody knows."""
+    """Nothing is heard: for a while Ready says what it said of this generation, then that nobody knows."""
     if outage is None:
         return None
-    message = f"the broker is away: {outage.message}"
+    message = f"{outage.about}: {outage.message}"
     if passed > outage.grace:
         return Verdict("Unreachable", message, Course.UNDER_WAY)
     ready = find(before, "Ready")
