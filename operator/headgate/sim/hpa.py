@@ -81,6 +81,6 @@ class Autoscaler:
 
 def per_pod(metric: float, target: float, status: int) -> int:
     """The number that the metric asks for, before bounds and stabilisation."""
-    if status > 0 and abs(1 - metric / (target * status)) <= TOLERANCE:
+    if status > 0 and 1 - TOLERANCE <= metric / (target * status) <= 1 + TOLERANCE:
         return status
     return math.ceil(metric / target)

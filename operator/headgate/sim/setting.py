@@ -33,6 +33,10 @@ class Terms:
     learned: float | None = None  # events per second and replica that an earlier life learned
 
 
+USUAL_WORKERS: Final = Workers()
+USUAL_TERMS: Final = Terms()
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """Some seconds, the last one excluded."""
@@ -75,8 +79,8 @@ class Scenario:
     """One trace on certain workers under certain terms."""
 
     trace: Trace
-    workers: Workers = Workers()
-    terms: Terms = Terms()
+    workers: Workers = USUAL_WORKERS
+    terms: Terms = USUAL_TERMS
     seed: int = 1
 
     @property

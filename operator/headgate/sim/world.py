@@ -5,6 +5,7 @@ belongs to: a partition that is up to date stands at the present level whatever 
 group is at the lowest position, and as long as nobody is behind nothing has to be worked out per partition.
 """
 
+import math
 from bisect import bisect_right
 from itertools import repeat
 from typing import Final
@@ -286,10 +287,11 @@ class World:
 
     def _in_flight(self, replicas: int) -> float:
         """What the replicas of a queue have in hand: as much as they hold, or as came within one handling time."""
-        hold = self._scenario.workers.concurrency
-        took = -int(-hold // self._rates[min(self.now, len(self._rates) - 1)])
-        recent = self._at_now(0) - self._totals[max(0, self.now - max(1, took))]
-        return min(float(replicas * hold), max(0.0, recent) if self._calm_since is not None else self._at[0])
+        hold, at = self._scenario.workers.concurrency, self._at_now(0)
+        if at < self._level:
+            return min(float(replicas * hold), at)
+        took = math.ceil(hold / self._rates[min(self.now, len(self._rates) - 1)])
+        return min(float(replicas * hold), at - self._totals[max(0, self.now - took)])
 
     def _at_now(self, partition: int) -> float:
         return self._level if self._calm_since is not None else self._at[partition]
