@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from tests.kube.rivals import put_hpa, put_scaled_object, scaled_objects
 
 from headgate.kube.client import KubeClient
 from headgate.kube.config import from_kubeconfig
@@ -194,7 +195,7 @@ async def worker(api: Client, namespace: str) -> Named:
     return Named("apps/v1", "Deployment", namespace, "worker")
 
 
-async def test_a_workload_is_scaled_only_as_it_was_read(kube: KubeClient, worker: Named) -> None:
+async def test_a_workload_is_scaled_only_as_it_was_read(kube: KubeClient, api: Client, worker: Named) -> None:
     async def scaled() -> bool:
         before = await kube.get_scale(worker)
         with suppress(Conflict):  # its controller writes to it too
@@ -207,7 +208,8 @@ async def test_a_workload_is_scaled_only_as_it_was_read(kube: KubeClient, worker
     with pytest.raises(Conflict):
         await kube.patch_scale(worker, 3, resource_version="1")
     now = await kube.get_scale(worker)
-    assert (now.desired, now.uid) == (2, (await kube.get_workload(worker)).uid)
+    path = f"/apis/apps/v1/namespaces/{worker.namespace}/deployments/{worker.name}"
+    assert (now.desired, now.uid) == (2, (await api.get(path))["metadata"]["uid"])
 
 
 MISSING = {
@@ -223,13 +225,20 @@ async def test_no_scale_for(kube: KubeClient, namespace: str, version: str, kind
         await kube.get_scale(Named(version, kind, namespace, "worker"))
 
 
-async def test_another_scaler_of_a_workload_is_found(
+async def test_other_scalers_of_a_workload_are_found_and_a_kind_that_goes_is_not_missed(
     kube: KubeClient, api: Client, worker: Named, namespace: str
 ) -> None:
-    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "worker"}
-    path = f"/apis/autoscaling/v2/namespaces/{namespace}/horizontalpodautoscalers"
-    await api.post(path, {"metadata": {"name": "hpa"}, "spec": {"maxReplicas": 3, "scaleTargetRef": target}})
-    assert await kube.list_rivals(namespace) == (Rival("HorizontalPodAutoscaler", namespace, "hpa", worker),)
+    await put_hpa(api, namespace, "worker")
+    hpa = Rival("HorizontalPodAutoscaler", namespace, "worker", worker)
+    async with scaled_objects(api):
+        await put_scaled_object(api, namespace, "worker")
+        found = await kube.list_rivals(namespace)
+        assert found == (hpa, Rival("ScaledObject", namespace, "worker", worker))
+
+    async def only_the_other() -> bool:
+        return await kube.list_rivals(namespace) == (hpa,)
+
+    await until("ScaledObjects are gone", only_the_other)
 
 
 async def test_an_event_is_seen_by_describe(kube: KubeClient, api: Client, policy: dict[str, Any]) -> None:

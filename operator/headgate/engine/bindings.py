@@ -1,5 +1,10 @@
-"""Writes what workers have to know into the ConfigMap that they mount. Knows no key of it but the revision."""
+"""Writes what workers have to know into the ConfigMap that they mount. Knows no key of it but the revision.
 
+A pass over everything reads the bindings of a namespace in one list; what is not in it, because somebody took its
+label away or because nobody may list, is read by name.
+"""
+
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
@@ -13,6 +18,7 @@ from headgate.kube.errors import Conflict, Forbidden, NotFound
 from headgate.kube.values import ConfigMap, Owner
 
 LABELS: Final = {"app.kubernetes.io/managed-by": "headgate", "headgate.dev/binding": "true"}
+SELECTOR: Final = "headgate.dev/binding=true"
 REVISION: Final = "revision"
 
 
@@ -22,6 +28,12 @@ class Bindings:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
         self._known: dict[Ref, ConfigMap] = {}
+        self._listed: dict[str, dict[str, ConfigMap]] = {}  # by namespace, in this pass; each is used once
+        self._listing = asyncio.Lock()
+
+    def begin(self) -> None:
+        """A new pass over everything: what it rereads is listed anew."""
+        self._listed = {}
 
     async def ensure(
         self, entry: Entry, name: str, content: Mapping[str, str], *, reread: bool
@@ -46,6 +58,7 @@ class Bindings:
             self._known.pop(entry.ref, None)
             raise
         self._known[entry.ref] = known
+        self._listed.get(entry.ref.namespace, {}).pop(name, None)  # older than what is known now
         return BindingAccount(name, int(known.data.get(REVISION, "0")))
 
     async def withdraw(self, entry: Entry, wanted: str | None) -> None:
@@ -82,10 +95,24 @@ class Bindings:
             return known
         if known is None and not entry.status.get("binding"):
             return None
+        found = (await self._list(entry.ref.namespace)).pop(name, None) if reread else None
+        if found is not None:
+            return found
         try:
             return await self._shared.kube.get_config_map(entry.ref.namespace, name)
         except NotFound:
             return None
+
+    async def _list(self, namespace: str) -> dict[str, ConfigMap]:
+        """The bindings of a namespace as this pass found them."""
+        async with self._listing:
+            if namespace not in self._listed:
+                try:
+                    found = await self._shared.kube.list_config_maps(namespace, SELECTOR)
+                except Forbidden:
+                    found = ()
+                self._listed[namespace] = {each.name: each for each in found}
+            return self._listed[namespace]
 
     async def _create(self, entry: Entry, name: str, content: Mapping[str, str]) -> ConfigMap:
         before = (entry.status.get("binding") or {}).get("revision") or 0

@@ -61,7 +61,8 @@ class Worker:
         self._world = shared.world
         sights = watch(self)
         self._sweep = Sweep(broker, shared.world, self.link, sights.position)
-        reports = Reports(shared, self.link, self.readers, Bindings(shared), sights)
+        self._bindings = Bindings(shared)
+        reports = Reports(shared, self.link, self.readers, self._bindings, sights)
         self._portion = Portion(shared, self._sweep, self.link, self.queue, reports)
         self._routes = RoutesWriter(broker, shared)
         self._next_full = 0.0
@@ -198,6 +199,8 @@ class Worker:
                 pending = {**fresh, **{ref: item for ref, item in pending.items() if ref not in fresh}}
             items = [pending.pop(ref) for ref in self._together(tuple(pending)[:PORTION]) if ref in pending]
             try:
+        if full:
+            self._bindings.begin()
                 await self._portion.settle(items, full=full)
             except BrokerError:
                 self.queue.add((*(item.intent.ref for item in items), *pending))

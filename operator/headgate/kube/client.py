@@ -10,7 +10,7 @@ from headgate.kube.discovery import Discovery
 from headgate.kube.errors import NotFound
 from headgate.kube.known import Known
 from headgate.kube.transport import DEADLINE, JSON_PATCH, MERGE, Meter, Transport, unmetered
-from headgate.kube.values import ConfigMap, Lease, Listing, Named, Owner, Rival, Scale, Secret, Workload
+from headgate.kube.values import ConfigMap, Lease, Listing, Named, Owner, Rival, Scale, Secret
 
 PAGE: Final = 500
 MANAGER: Final = "headgate"
@@ -149,10 +149,6 @@ class KubeClient:
 
     # --- workloads of others
 
-    async def get_workload(self, target: Named) -> Workload:
-        """A workload, without its pods."""
-        return read.workload(await self._http.get(await self._path(target)))
-
     async def get_scale(self, target: Named) -> Scale:
         """How many replicas a workload is to have and has."""
         return read.scale(await self._http.get(await self._path(target, "scale")))
@@ -168,9 +164,9 @@ class KubeClient:
         for api_version, kind in (HPAS, SCALED_OBJECTS):
             try:
                 plural = await self._discovery.plural(api_version, kind)
-            except NotFound:
+                listing = await self._pages(paths.of_group(api_version, plural, namespace), None)
+            except NotFound:  # never had, or taken out of the cluster since
                 continue
-            listing = await self._pages(paths.of_group(api_version, plural, namespace), None)
             found += [read.rival(kind, item) for item in listing.items]
         return tuple(found)
 

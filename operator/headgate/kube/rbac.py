@@ -33,7 +33,7 @@ def _kinds() -> tuple[Rule, ...]:
         rule
         for kind in KINDS
         for rule in (
-            Rule("operator", GROUP, kind.plural, ("get", "list", "watch"), "what is declared"),
+            Rule("operator", GROUP, kind.plural, ("list", "watch"), "what is declared"),
             Rule("operator", GROUP, kind.plural, ("patch",), mark),
             Rule("operator", GROUP, f"{kind.plural}/status", ("patch",), "what was found and done"),
         )
@@ -44,26 +44,8 @@ def _workloads() -> tuple[Rule, ...]:
     rival = "whether somebody else scales a workload; without it contests are unknown"
     return (
         *(
-            rule
-            for workload in ("deployments", "statefulsets")
-            for rule in (
-                Rule(
-                    "operator",
-                    "apps",
-                    workload,
-                    ("get",),
-                    "whether a group's workload is there",
-                    optional=True,
-                ),
-                Rule(
-                    "operator",
-                    "apps",
-                    f"{workload}/scale",
-                    ("get", "patch"),
-                    "scaling consumers",
-                    optional=True,
-                ),
-            )
+            Rule("operator", "apps", f"{each}/scale", ("get", "patch"), "scaling consumers", optional=True)
+            for each in ("deployments", "statefulsets")
         ),
         Rule("operator", "autoscaling", "horizontalpodautoscalers", ("list",), rival, optional=True),
         Rule("operator", "keda.sh", "scaledobjects", ("list",), rival, optional=True),
@@ -78,7 +60,9 @@ def _surroundings() -> tuple[Rule, ...]:
         Rule(
             "operator", "", "secrets", ("get",), "credentials of a broker, by the name an EventBroker gives"
         ),
-        Rule("operator", "", "configmaps", ("get", "create", "patch", "delete"), routes, optional=True),
+        Rule(
+            "operator", "", "configmaps", ("get", "list", "create", "patch", "delete"), routes, optional=True
+        ),
         Rule("operator", "", "events", ("create",), "transitions, for kubectl describe", optional=True),
         Rule("operator", lease, "leases", ("create",), one, "own"),
         Rule("operator", lease, "leases", ("get", "patch"), one, "own", names=(LEASE,)),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from headgate.kube.values import ConfigMap, Lease, Named, Owner, Rival, Scale, Workload
+from headgate.kube.values import ConfigMap, Lease, Named, Owner, Rival, Scale
 
 
 def config_map(body: Mapping[str, Any]) -> ConfigMap:
@@ -45,18 +45,6 @@ def scale(body: Mapping[str, Any]) -> Scale:
         resource_version=meta["resourceVersion"],
         uid=meta.get("uid", ""),
         selector=status.get("selector") or "",
-    )
-
-
-def workload(body: Mapping[str, Any]) -> Workload:
-    """Any workload; the counts as Deployments, StatefulSets and ReplicaSets report them."""
-    meta = body["metadata"]
-    return Workload(
-        uid=meta["uid"],
-        resource_version=meta["resourceVersion"],
-        labels=meta.get("labels") or {},
-        annotations=meta.get("annotations") or {},
-        ready=int((body.get("status") or {}).get("readyReplicas") or 0),
     )
 
 

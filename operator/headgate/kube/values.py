@@ -67,17 +67,6 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
-class Workload:
-    """What is needed to know of a workload besides its scale."""
-
-    uid: str
-    resource_version: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-    annotations: Mapping[str, str] = field(default_factory=dict)
-    ready: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Rival:
     """Another scaler, and the workload it scales."""
 
