@@ -24,8 +24,8 @@ from headgate.api import NatsConnection
 from headgate.brokers.base import Credentials
 from headgate.brokers.nats.link import Link
 from headgate.brokers.nats.messages import NatsMessages
+from headgate.brokers.nats.movers import MOVER
 from headgate.brokers.nats.names import ADVISORIES_NAME as CAPTURE
-from headgate.brokers.nats.wire import MOVER
 from headgate.core.moves import Route
 from headgate.local.nats import start_nats
 from headgate.local.run import open_run

@@ -8,7 +8,7 @@ from tests.contract.terms import OWNER, STRANGER, Row, World, applied, changed, 
 
 from headgate.brokers.base import Refused
 from headgate.core.changes import Action
-from headgate.core.progress import DeadLetters
+from headgate.core.progress import DeadLetters, Holding
 from headgate.core.resource import FieldClass, Key, Observed, Resource, differences, reset_value, settings_of
 
 
@@ -305,11 +305,11 @@ class BrokerContract:
         """What comes later is added, what was resolved or taken out is not counted."""
         queue = await applied(world, created(self.queue(world.fresh("dead"))))
         key = queue.resource.key
-        assert (await world.broker.dead_letters([key]))[key] == ()
+        assert (await self._held(world, key)) == ()
         await self._bury(world, key.name, 1, "shop/billing", "MaxAttempts")
         await self._bury(world, key.name, 2, "shop/billing", "Rejected")
         last = await self._bury(world, key.name, 3, "shop/mail", "MaxAttempts")
-        billing, mail = (await world.broker.dead_letters([key]))[key]
+        billing, mail = await self._held(world, key)
         assert (billing.group, billing.depth) == ("shop/billing", 2)
         assert billing.reasons == (("MaxAttempts", 1), ("Rejected", 1))
         assert (mail.group, mail.depth, mail.reasons) == ("shop/mail", 1, (("MaxAttempts", 1),))
@@ -324,8 +324,12 @@ class BrokerContract:
         assert await self._depths(world, key) == [("shop/billing", 1), ("shop/mail", 1)]
 
     async def _depths(self, world: World, key: Key) -> list[tuple[str, int]]:
-        found: tuple[DeadLetters, ...] = (await world.broker.dead_letters([key]))[key]
-        return [(each.group, each.depth) for each in found]
+        return [(each.group, each.depth) for each in await self._held(world, key)]
+
+    async def _held(self, world: World, key: Key) -> tuple[DeadLetters, ...]:
+        found = (await world.broker.dead_letters([key]))[key]
+        assert isinstance(found, Holding)
+        return found.groups
 
     async def _bury(self, world: World, queue: str, number: int, group: str, reason: str) -> int:
         headers = {"headgate-group": group, "headgate-reason": reason}

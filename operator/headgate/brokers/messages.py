@@ -13,7 +13,7 @@ from typing import Protocol
 from headgate.api import EventBrokerSpec
 from headgate.brokers.base import Credentials
 from headgate.core.letters import Entry, Event, Letter
-from headgate.core.moves import Incarnation, Notice
+from headgate.core.moves import Delay, Incarnation, Notice
 
 
 class Absent(StrEnum):
@@ -33,6 +33,11 @@ class Kept(StrEnum):
     MISSING = "DeadLetterQueueMissing"
     UNKNOWN = "Unknown"  # no answer: it may be there
     REFUSED = "Refused"  # the broker said no for another reason
+
+    @property
+    def stands(self) -> bool:
+        """Whether a dead letter of the event is there for certain."""
+        return self in {Kept.STORED, Kept.PRESENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +83,12 @@ class Messages(Protocol):
         """Have the notices come again later."""
         ...
 
-    async def watch(self) -> Watch:
-        """How things stand with the notices; what was lost unread is written down for the operator too."""
+    async def extend(self, notices: Sequence[Notice]) -> None:
+        """Work on the notices goes on: they do not come again meanwhile. Without it they do after a few seconds."""
+        ...
+
+    async def watch(self, delays: Collection[Delay] = ()) -> Watch:
+        """How things stand with the notices; what was lost unread, and why some wait, is written down for the operator."""
         ...
 
     async def call_in(self, source: str, reader: str, after: timedelta) -> bool:

@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Any, Final
 
 from headgate.core.letters import Event, Header, Headers, Lack, Letter, Reason, foreign, one_line, stamp
-from headgate.core.progress import Capture
 
 VERSION: Final = 1
 DATA_KEY: Final = "routes.json"  # of the ConfigMap
@@ -149,6 +148,15 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Delay:
+    """Why notices wait, for those who look from outside."""
+
+    address: str  # of the route that they would take; empty: there is none
+    reason: str
+    left: timedelta  # for how long to believe it without hearing it again
+
+
+@dataclass(frozen=True, slots=True)
 class Move:
     """Make a dead letter."""
 
@@ -215,32 +223,6 @@ def _own(route: Route, notice: Notice, reason: Reason) -> Headers:
     attempts = ((Header.ATTEMPTS.value, str(notice.attempts)),) if notice.attempts else ()
     error = ((Header.ERROR.value, one_line(notice.text)),) if notice.text else ()
     return (*known, *attempts, *error)
-
-
-PATIENCE: Final = timedelta(minutes=1)  # how old a notice may be that no mover has dealt with
-REMEMBERED: Final = timedelta(hours=24)  # how long missed notices are shown
-
-
-def held_up(capture: Capture | None, now: datetime) -> tuple[str, str] | None:
-    """Why dead letters of a cluster are missed or held up, as reason and sentence; None when they are not."""
-    if capture is None:
-        return (
-            "CaptureMissing",
-            "nothing keeps the broker's notices yet, so what a worker gives up is not captured",
-        )
-    if capture.missed_at is not None and now - capture.missed_at < REMEMBERED:
-        return Why.MISSED.value, (
-            f"notices were lost before a mover read them, seen last at {stamp(capture.missed_at)}; run movers without"
-            " long breaks and look for events without a dead letter from before that time"
-        )
-    if capture.oldest is not None and now - capture.oldest > PATIENCE:
-        if capture.movers:
-            return (
-                "MoverBehind",
-                "notices wait for longer than a minute; the mover's metrics say why it puts them off",
-            )
-        return "MoverAbsent", "no mover reads the broker's notices; run one with `headgate mover`"
-    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,17 +138,23 @@ OF_FLOW: Final[Mapping[str, Meaning]] = {
         "The group names no dead-letter queue, so events without attempts left are lost.",
         "Name one in spec.deadLetterQueueRef.",
     ),
+    "Full": Meaning(
+        "The queue's bounds, or the broker's storage, leave no room for another dead letter. Nothing is lost: events stay in "
+        "their topics, and what waits is written once there is room.",
+        "Close entries, or raise retention.maxBytes or retention.maxMessages of the DeadLetterQueue.",
+    ),
     "MoverAbsent": Meaning(
         "Nobody reads the broker's notices: dead letters of crashed workers wait.",
         "Run `headgate mover`.",
     ),
     "MoverBehind": Meaning(
         "Movers run and notices wait for more than a minute.",
-        "Look at the mover's log and metrics; a full dead-letter queue is the usual cause.",
+        "Read the message; look at the mover's log and metrics.",
     ),
     "AdvisoriesLost": Meaning(
-        "Notices were lost before a mover read them, so some events have no dead letter.",
-        "Run movers without long breaks; compare the group's handled events around that time.",
+        "Notices were lost before a mover read them, so some events may have no dead letter.",
+        "Compare what the groups handled around that time, then annotate the DeadLetterQueue or the EventBroker with "
+        "headgate.dev/acknowledge as the message says; run movers without long breaks.",
     ),
     "TriageOverdue": Meaning(
         "Dead letters are older than triageWithin and nobody has closed them.",

@@ -19,6 +19,7 @@ from headgate.core.tenancy import template_of
 from headgate.core.workload import Member
 from headgate.engine.autoscale import Autoscaler, Scaled
 from headgate.engine.gauges import Gauges
+from headgate.engine.intents import ACKNOWLEDGE
 from headgate.engine.letters import Letters
 from headgate.engine.readers import Placed
 from headgate.engine.reconcile import Worker
@@ -230,10 +231,13 @@ class Operator:
             on_change=self._one_dirty,
         )
         letters = Letters(
+            ref,
             lambda: worker.link.broker if worker.link.up else None,
             lambda: self._queues(ref, worker),
+            words=lambda queue: self._words(ref, queue),
             clock=_wall,
             on_change=self._one_dirty,
+            on_verdict=lambda queue: self._dirty(self.world.users(queue)),
         )
         branch = self._branches[ref] = Branch(worker, sampler, letters)
         branch.tasks = (
@@ -270,6 +274,15 @@ class Operator:
                 for key in driver.keys(external_name(estate.queues[ref], template), QUEUE):
                     found[ref] = key
         return found
+
+    def _words(self, broker: Ref, queue: Ref) -> frozenset[str]:
+        """What people acknowledged for a dead-letter queue, there or for everything on its EventBroker."""
+        declared = (self.world.estate.brokers.get(broker), self.world.estate.queues.get(queue))
+        return frozenset(
+            one.annotations[ACKNOWLEDGE]
+            for one in declared
+            if one is not None and ACKNOWLEDGE in one.annotations
+        )
 
     # --- what scaling asks
 

@@ -227,9 +227,8 @@ class Reports:
         self, entry: Entry, declared: Declared[Any], common: Mapping[str, Any], binding: BindingAccount | None
     ) -> ApiModel:
         scaling = self._sights.scaling(entry.ref)
-        capturing = (
-            self._sights.capturing(entry.ref) if declared.spec.dead_letter_queue_ref is not None else ()
-        )
+        queue = next((ref for ref in references(declared) if ref.kind == QUEUE), None)
+        capturing = self._sights.capturing(queue) if queue is not None else ()
         account = GroupAccount(
             spec=declared.spec,
             previous=previous(ConsumerGroupStatus, entry.status),

@@ -17,6 +17,7 @@ from headgate.brokers.base import BrokerError, Refused
 from headgate.brokers.messages import Absent, Kept, Messages
 from headgate.core.letters import Event, Header, Lack, Letter, envelope, value_of
 from headgate.core.moves import (
+    Delay,
     Drop,
     Hold,
     Move,
@@ -36,9 +37,12 @@ BUDGET: Final = 32 * 2**20  # bytes of events in memory, all turns together
 WAIT: Final = timedelta(seconds=2)  # how long a turn waits for its first notice
 WATCH: Final = 5.0  # seconds between looks whether notices were lost
 AGAIN: Final = timedelta(seconds=5)  # when a dead letter that could not be written is tried again
+BELIEVED: Final = timedelta(seconds=25)  # how long beyond that the reason is shown without being heard again
+EXTEND: Final = 1.5  # seconds after which a turn says that it still works on its notices
 BACKOFF: Final = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds after failures in a row
 
 Table = Mapping[tuple[str, str], Route]
+Routed = Callable[[], Table | None]  # None: nobody said yet what is ours
 log = logging.getLogger(__name__)
 
 
@@ -54,11 +58,13 @@ class Mover:
     """Moves dead letters of one broker until it is told to stop."""
 
     def __init__(
-        self, messages: Messages, routes: Callable[[], Table], meter: Meter, clock: Callable[[], datetime]
+        self, messages: Messages, routes: Routed, meter: Meter, clock: Callable[[], datetime]
     ) -> None:
         self._messages, self._routes, self._meter, self._clock = messages, routes, meter, clock
         self._stopping = asyncio.Event()
         self._ours: dict[tuple[str, str], bool] = {}
+        self._hand: dict[str, tuple[Notice, float]] = {}  # what is worked on, by token, and since when
+        self._delays: dict[str, Delay] = {}  # since the last look
 
     def stop(self) -> None:
         """Finish the turns under way and begin no other."""
@@ -67,11 +73,15 @@ class Mover:
     async def run(self) -> None:
         """Work until `stop`. Refused is raised when only an edit can help; all else is tried again."""
         await self._until_done(self._messages.open)
+        await self._until_done(
+            self._look
+        )  # before the first notice is read: what was lost by then shows no more after it
         async with asyncio.TaskGroup() as tasks:
             for _ in range(TURNS):
                 tasks.create_task(self._turns())
             tasks.create_task(self._watch())
             tasks.create_task(self._reap())
+            tasks.create_task(self._extend())
 
     async def _turns(self) -> None:
         window = Window(PER_TURN, BUDGET // TURNS)
@@ -86,12 +96,16 @@ class Mover:
             await self._until_done(turn)
 
     async def _turn_or_again(self, notices: Sequence[Notice]) -> tuple[int, int]:
+        now = asyncio.get_running_loop().time()
+        self._hand.update((notice.token, (notice, now)) for notice in notices)
         try:
             return await self.turn(notices)
         except BrokerError:
             with contextlib.suppress(BrokerError):  # then they come again by themselves, only later
-                await self._messages.postpone(notices, AGAIN)
+                await self._postpone(notices, AGAIN)
             raise
+        finally:
+            self._let_go(notices)
 
     async def turn(self, notices: Sequence[Notice]) -> tuple[int, int]:
         """Deal with these notices; how many events were held for that, and how large they were together."""
@@ -107,8 +121,8 @@ class Mover:
         table, now, jobs = self._routes(), self._clock(), list[_Job]()
         drops, holds = list[tuple[Notice, Drop]](), list[tuple[Notice, Hold]]()
         for notice in notices:
-            route = table.get((notice.source, notice.reader))
-            ours = route is None and await self._is_ours(notice)
+            route = (table or {}).get((notice.source, notice.reader))
+            ours = route is None and (table is None or await self._is_ours(notice))
             match decide(notice, route, now, ours=ours):
                 case Move() as move:
                     jobs.append(_Job(notice, move))
@@ -116,6 +130,7 @@ class Mover:
                     drops.append((notice, drop))
                 case Hold() as hold:
                     holds.append((notice, hold))
+                    self._note("", hold.why, hold.delay)
         await self._drop(drops)
         await self._hold(holds)
         return jobs
@@ -138,10 +153,11 @@ class Mover:
         holds = list[tuple[Notice, Hold]]()
         for job, event in zip(jobs, found, strict=True):
             verdict = settle_incarnation(job.move, job.notice, current.get(job.notice.source))
+            if not isinstance(verdict, Hold) and event is Absent.UNKNOWN and not verdict.gone:
+                verdict = Hold(Why.UNREAD)
             if isinstance(verdict, Hold):
                 holds.append((job.notice, verdict))
-            elif event is Absent.UNKNOWN and not verdict.gone:
-                holds.append((job.notice, Hold(Why.UNREAD)))
+                self._note(job.move.route.address, verdict.why, verdict.delay)
             else:
                 kept.append(_Job(job.notice, verdict))
                 events.append(event if isinstance(event, Event) and not verdict.gone else None)
@@ -160,8 +176,10 @@ class Mover:
         done, put_off = list[Notice](), list[Notice]()
         for job, each, kept in zip(jobs, written, outcome, strict=True):
             (done if self._count(each, kept) else put_off).append(job.notice)
-        await self._messages.settle(done)
-        await self._messages.postpone(put_off, AGAIN)
+            if not kept.stands:
+                self._note(job.move.route.address, kept, AGAIN)
+        await self._settle(done)
+        await self._postpone(put_off, AGAIN)
 
     def _count(self, written: Letter, kept: Kept) -> bool:
         """Whether the dead letter stands."""
@@ -172,15 +190,14 @@ class Mover:
             self._meter.repeated()
         else:
             self._meter.put_off(kept.value)
-            return False
-        return True
+        return kept.stands
 
     async def _drop(self, drops: Iterable[tuple[Notice, Drop]]) -> None:
         settled = list[Notice]()
         for notice, drop in drops:
             self._meter.dropped(drop.why.value)
             settled.append(notice)
-        await self._messages.settle(settled)
+        await self._settle(settled)
 
     async def _hold(self, holds: Iterable[tuple[Notice, Hold]]) -> None:
         by_delay: dict[timedelta, list[Notice]] = {}
@@ -188,28 +205,61 @@ class Mover:
             self._meter.put_off(hold.why.value)
             by_delay.setdefault(hold.delay, []).append(notice)
         for delay, notices in by_delay.items():
-            await self._messages.postpone(notices, delay)
+            await self._postpone(notices, delay)
 
-    async def _watch(self) -> None:
-        """Notice that notices were lost, and forget what was learned about readers of others."""
+    def _note(self, address: str, reason: str, delay: timedelta) -> None:
+        """Remember why something waits until it is told; lack of room above all else."""
+        known = self._delays.get(address)
+        if known is None or known.reason != Kept.FULL:
+            self._delays[address] = Delay(address, str(reason), delay + BELIEVED)
 
-        async def look() -> None:
-            seen = await self._messages.watch()
-            self._meter.backlog(seen.backlog)
-            if seen.missed:
-                self._meter.missed(seen.missed)
-                log.error("notices were lost before a mover read them", extra={"at_most": seen.missed})
-            self._ours.clear()
+    async def _settle(self, notices: Sequence[Notice]) -> None:
+        self._let_go(notices)
+        await self._messages.settle(notices)
+
+    async def _postpone(self, notices: Sequence[Notice], delay: timedelta) -> None:
+        self._let_go(notices)
+        await self._messages.postpone(notices, delay)
+
+    def _let_go(self, notices: Iterable[Notice]) -> None:
+        for notice in notices:
+            self._hand.pop(notice.token, None)
+
+    async def _extend(self) -> None:
+        """Have the notices of slow turns not come again while they are worked on. Most turns are over before that."""
+
+        def slow() -> list[Notice]:
+            due = asyncio.get_running_loop().time() - EXTEND
+            return [notice for notice, since in self._hand.values() if since <= due]
+
+        async def extend() -> None:
+            await self._messages.extend(slow())
 
         while not self._stopping.is_set():
-            await self._until_done(look)
+            if slow():
+                await self._until_done(extend)
+            await self._rest(EXTEND)
+
+    async def _look(self) -> None:
+        """Notice that notices were lost, say why some wait, and forget what was learned about readers of others."""
+        delays, self._delays = self._delays, {}
+        seen = await self._messages.watch(delays.values())
+        self._meter.backlog(seen.backlog)
+        if seen.missed:
+            self._meter.missed(seen.missed)
+            log.error("notices were lost before a mover read them", extra={"at_most": seen.missed})
+        self._ours.clear()
+
+    async def _watch(self) -> None:
+        while not self._stopping.is_set():
             await self._rest(WATCH)
+            await self._until_done(self._look)
 
     async def _reap(self) -> None:
         """Call in stranded events where the user opted in."""
 
         async def look() -> None:
-            for route in self._routes().values():
+            for route in (self._routes() or {}).values():
                 after = route.reap_after
                 if after is not None and await self._messages.call_in(
                     route.source, route.reader, timedelta(seconds=after)

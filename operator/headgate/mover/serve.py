@@ -7,7 +7,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -39,7 +39,7 @@ class Post:
     meter: Meter
     clock: Callable[[], datetime]
     carrier: Callable[[EventBrokerSpec], Carrier] = carrier_of
-    table: Table = field(default_factory=dict)
+    table: Table | None = None  # nobody said yet what is ours
     _held: tuple[EventBrokerSpec, Credentials] | None = None
     _read_at: float = float("-inf")
     _mover: Mover | None = None

@@ -1,13 +1,17 @@
 """Dead letters counted from headers, with a memory that follows what happens in the middle."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.brokers.fake import FakeBroker
 from headgate.brokers.nats.resources import Stream, stream_key
-from headgate.brokers.nats.tally import MOST, UNNAMED, Head, Tally
+from headgate.brokers.nats.tally import MOST, MOST_KINDS, OTHER, UNNAMED, Head, Tally
+from headgate.core.letters import Reason
+from headgate.core.progress import DeadLetters, Holding, Room
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 DEAD = stream_key("dead")
@@ -28,6 +32,13 @@ def broker() -> FakeBroker:
     made = FakeBroker(lambda: NOW)
     made.put(Stream(DEAD, subjects=("hg.dead.>",)))
     return made
+
+
+async def held(made: FakeBroker) -> tuple[DeadLetters, ...]:
+    """What a look finds."""
+    found = (await made.dead_letters([DEAD]))[DEAD]
+    assert isinstance(found, Holding)
+    return found.groups
 
 
 @given(events)
@@ -61,7 +72,7 @@ async def test_a_queue_made_anew_is_counted_anew() -> None:
     made.server.clock = lambda: NOW + timedelta(seconds=1)
     made.put(Stream(DEAD, subjects=("hg.dead.>",)))
     made.publish("hg.dead.a.b.1.2", {"headgate-group": "shop/b"})
-    assert [each.group for each in (await made.dead_letters([DEAD]))[DEAD]] == ["shop/b"]
+    assert [each.group for each in await held(made)] == ["shop/b"]
 
 
 async def test_beyond_what_fits_into_memory_only_the_number_is_told() -> None:
@@ -70,7 +81,7 @@ async def test_beyond_what_fits_into_memory_only_the_number_is_told() -> None:
     made.publish("hg.dead.a.b.1.1", {"headgate-group": "shop/a"})
     store = made.server.stores["dead"]
     store.messages.update(dict.fromkeys(range(2, MOST + 2), store.messages[1]))
-    (whole,) = (await made.dead_letters([DEAD]))[DEAD]
+    (whole,) = await held(made)
     assert (whole.group, whole.depth, whole.reasons) == ("", MOST + 1, ())
 
 
@@ -80,3 +91,61 @@ def test_letters_without_headers_are_counted_too() -> None:
     tally.add(Head.of(1, "hg.dead.x", {}, NOW))
     (found,) = tally.groups(NOW)
     assert (found.group, found.reasons) == (UNNAMED, ((UNNAMED, 1),))
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        pytest.param({"headgate-group": "shop/billing"}, "shop/billing", id="a group is named"),
+        pytest.param({"headgate-group": ""}, UNNAMED, id="an empty name is none"),
+        pytest.param({"headgate-group": "\x00\ufffd"}, OTHER, id="bytes that are no name are nobody's"),
+        pytest.param({"headgate-group": "g" * 60_000}, OTHER, id="an enormous name is nobody's"),
+        pytest.param({"headgate-group": "shop"}, OTHER, id="a name without a namespace is nobody's"),
+        pytest.param(
+            {"headgate-group": "Shop/Billing"}, OTHER, id="what no object can be called is nobody's"
+        ),
+    ],
+)
+def test_only_what_can_be_a_group_is_named(headers: dict[str, str], expected: str) -> None:
+    assert Head.of(1, "s", headers, NOW).group == expected
+
+
+def test_however_many_groups_and_reasons_are_made_up_few_are_told_apart_and_all_are_counted() -> None:
+    tally = Tally("1")
+    for number in range(10_000):
+        headers = {"headgate-group": f"shop/g{number}", "headgate-reason": f"Made{number}"}
+        tally.add(Head.of(number, f"hg.dead.{number}", headers, NOW))
+    found = tally.groups(NOW)
+    assert sum(each.depth for each in found) == 10_000
+    assert len(found) <= MOST_KINDS + 1
+    assert {reason for each in found for reason, _ in each.reasons} == {OTHER}
+
+
+@given(st.dictionaries(st.sampled_from(["headgate-group", "headgate-reason"]), st.text()))
+def test_whatever_headers_say_the_words_are_few_and_short(headers: dict[str, str]) -> None:
+    head = Head.of(1, "s", headers, NOW)
+    assert head.reason in {*Reason, UNNAMED, OTHER}
+    assert 1 <= len(head.group) <= 317
+
+
+ROOMS = {
+    "a queue that refuses what is beyond its bounds": (
+        {"discard": "new", "max_msgs": 5, "max_bytes": 1000},
+        Room(1, 100, 5, 1000),
+    ),
+    "a queue that lets go of the oldest has no bound that matters": (
+        {"discard": "old", "max_msgs": 5, "max_bytes": 1000},
+        Room(1, 100),
+    ),
+    "a queue without bounds": ({"discard": "new"}, Room(1, 100)),
+}
+
+
+@pytest.mark.parametrize(("settings", "room"), ROOMS.values(), ids=ROOMS.keys())
+async def test_the_room_of(settings: dict[str, Any], room: Room) -> None:
+    made = FakeBroker(lambda: NOW)
+    made.put(Stream(DEAD, subjects=("hg.dead.>",), **settings))
+    made.publish("hg.dead.a.b.1.1", {})
+    found = (await made.dead_letters([DEAD]))[DEAD]
+    assert isinstance(found, Holding)
+    assert found.room == room

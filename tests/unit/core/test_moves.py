@@ -25,14 +25,12 @@ from headgate.core.moves import (
     Window,
     config_map_name,
     decide,
-    held_up,
     letter,
     load,
     render,
     routes_of,
     settle_incarnation,
 )
-from headgate.core.progress import Capture
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -216,29 +214,6 @@ def test_texts_that_are_no_routes(text: str) -> None:
 
 def test_the_config_map_is_named_after_the_broker() -> None:
     assert config_map_name("main") == "headgate-routes-main"
-
-
-@pytest.mark.parametrize(
-    ("capture", "expected"),
-    [
-        pytest.param(None, "CaptureMissing", id="nothing keeps notices"),
-        pytest.param(Capture(NOON, 0), "", id="all is done with"),
-        pytest.param(Capture(NOON, 3, NOON - timedelta(seconds=20)), "", id="notices are fresh"),
-        pytest.param(Capture(NOON, 3, NOON - HOUR), "MoverAbsent", id="notices are old and nobody reads"),
-        pytest.param(
-            Capture(NOON, 3, NOON - HOUR, movers=1), "MoverBehind", id="notices are old though somebody reads"
-        ),
-        pytest.param(
-            Capture(NOON, 0, None, 4, NOON - HOUR), "AdvisoriesLost", id="some were lost an hour ago"
-        ),
-        pytest.param(
-            Capture(NOON, 0, None, 4, NOON - 25 * HOUR), "", id="some were lost the day before yesterday"
-        ),
-    ],
-)
-def test_why_dead_letters_are_held_up(capture: Capture | None, expected: str) -> None:
-    found = held_up(capture, NOON)
-    assert (found[0] if found else "") == expected
 
 
 @given(st.lists(st.tuples(st.integers(0, 200), st.integers(0, 2**26)), max_size=20))

@@ -10,7 +10,7 @@ from headgate.api import EventBrokerSpec
 from headgate.brokers.base import BrokerError, Credentials
 from headgate.brokers.messages import Absent, Kept, Letters, Messages, Watch
 from headgate.core.letters import Entry, Event, Letter
-from headgate.core.moves import Cause, Incarnation, Notice, Route
+from headgate.core.moves import Cause, Delay, Incarnation, Notice, Route
 from headgate.kube.errors import KubeError, NotFound
 from headgate.kube.values import ConfigMap, Listing, Secret
 
@@ -45,6 +45,8 @@ class FakeMessages:
     troubles: list[BrokerError] = field(default_factory=list)  # raised by the next calls of `notices`
     settled: list[int] = field(default_factory=list)
     postponed: list[int] = field(default_factory=list)
+    extended: list[int] = field(default_factory=list)
+    delays: list[Delay] = field(default_factory=list)
     missed: int = 0
     closed: bool = False
 
@@ -87,7 +89,11 @@ class FakeMessages:
         del delay
         self.postponed += [each.position for each in notices]
 
-    async def watch(self) -> Watch:
+    async def extend(self, notices: Sequence[Notice]) -> None:
+        self.extended += [each.position for each in notices]
+
+    async def watch(self, delays: Collection[Delay] = ()) -> Watch:
+        self.delays += delays
         missed, self.missed = self.missed, 0
         return Watch(len(self.waiting), missed)
 

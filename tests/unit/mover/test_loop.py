@@ -1,14 +1,16 @@
 """A mover's turns against a broker in memory; real servers are in tests/contract."""
 
 import asyncio
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 import pytest
 from tests.unit.mover.fakes import BORN, NOON, ROUTE, FakeMessages, notice
 
 from headgate.brokers.base import Refused, Unreachable
-from headgate.brokers.messages import Absent, Kept
-from headgate.core.moves import Cause, Incarnation
+from headgate.brokers.messages import Absent, Kept, Watch
+from headgate.core.letters import Letter
+from headgate.core.moves import Cause, Delay, Incarnation, Notice
 from headgate.local.waiting import until
 from headgate.mover.loop import Mover, Table
 from headgate.mover.meter import Meter
@@ -20,7 +22,7 @@ TABLE: Table = {("orders", "billing"): ROUTE}
 class Bench:
     """A mover and what it has to do with."""
 
-    def __init__(self, messages: FakeMessages, table: Table = TABLE) -> None:
+    def __init__(self, messages: FakeMessages, table: Table | None = TABLE) -> None:
         self.messages, self.metrics = messages, Metrics()
         self.mover = Mover(messages, lambda: table, Meter(self.metrics, "platform", "main"), lambda: NOON)
 
@@ -44,6 +46,94 @@ async def test_what_does_not_stand_is_put_off_and_the_rest_is_settled(answer: Ke
     await bench.mover.turn([notice(1), notice(2)])
     assert (bench.messages.postponed, bench.messages.settled) == ([1], [2])
     assert bench.counted("headgate_mover_failures_total", reason=answer.value) == 1
+
+
+def told(bench: Bench) -> list[tuple[str, str]]:
+    """Why things wait, by address, as the broker is told."""
+    return [(delay.address, delay.reason) for delay in bench.messages.delays]
+
+
+async def test_why_something_waits_is_told_at_the_next_look_and_once() -> None:
+    bench = Bench(FakeMessages(answers=[Kept.FULL, Kept.UNKNOWN], events={3: Absent.UNKNOWN}))
+    await bench.mover.turn([notice(1), notice(2)])
+    await bench.mover.turn([notice(3)])
+    await bench.mover._look()
+    assert told(bench) == [("dead.1", "DeadLetterQueueFull")]
+    await bench.mover._look()
+    assert len(bench.messages.delays) == 1
+
+
+async def test_what_leads_nowhere_yet_is_told_of_no_address() -> None:
+    bench = Bench(FakeMessages(marked={("orders", "mail")}))
+    await bench.mover.turn([notice(1, reader="mail")])
+    await bench.mover._look()
+    assert told(bench) == [("", "RouteMissing")]
+
+
+async def test_an_event_that_could_not_be_read_is_told_of_its_address() -> None:
+    bench = Bench(FakeMessages(events={1: Absent.UNKNOWN}))
+    await bench.mover.turn([notice(1)])
+    await bench.mover._look()
+    assert told(bench) == [("dead.1", "EventUnread")]
+
+
+async def test_nothing_is_dropped_before_anybody_said_what_is_ours() -> None:
+    bench = Bench(FakeMessages(), table=None)
+    await bench.mover.turn([notice(1)])
+    assert (bench.messages.postponed, bench.messages.settled) == ([1], [])
+
+
+async def test_notices_of_a_slow_turn_are_extended_until_they_are_done_with() -> None:
+    class Slow(FakeMessages):
+        done = asyncio.Event()
+
+        async def keep(self, letters: Sequence[Letter]) -> Sequence[Kept]:
+            await self.done.wait()
+            return await super().keep(letters)
+
+    messages = Slow(waiting=[notice(1), notice(2, reader="theirs")])
+    bench = Bench(messages)
+    running = asyncio.create_task(bench.mover.run())
+
+    async def extended() -> bool:
+        return messages.extended != []
+
+    await until("the slow turn is extended", extended)
+    messages.done.set()
+
+    async def moved() -> bool:
+        return 1 in messages.settled
+
+    await until("the event is moved", moved)
+    bench.mover.stop()
+    await running
+    assert set(messages.extended) == {1}
+    assert bench.mover._hand == {}
+
+
+async def test_a_mover_looks_for_losses_before_it_reads_anything() -> None:
+    class Ordered(FakeMessages):
+        asked: list[str] = []  # noqa: RUF012  (one instance)
+
+        async def notices(self, limit: int, wait: timedelta) -> Sequence[Notice]:
+            self.asked.append("notices")
+            return await super().notices(limit, wait)
+
+        async def watch(self, delays: Collection[Delay] = ()) -> Watch:
+            self.asked.append("watch")
+            return await super().watch(delays)
+
+    messages = Ordered(waiting=[notice(1)])
+    bench = Bench(messages)
+    running = asyncio.create_task(bench.mover.run())
+
+    async def moved() -> bool:
+        return messages.settled == [1]
+
+    await until("the event is moved", moved)
+    bench.mover.stop()
+    await running
+    assert messages.asked[:2] == ["watch", "notices"]
 
 
 async def test_a_body_that_is_too_large_is_replaced_by_an_envelope() -> None:

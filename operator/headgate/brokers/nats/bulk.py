@@ -15,6 +15,10 @@ from headgate.brokers.nats.link import Link
 
 GLANCE: Final = 0.5  # seconds between looks whether the connection still stands
 NO_RESPONDERS: Final = "503"
+MOST_HEADERS: Final = (
+    2**18
+)  # bytes that no headers ever take: what is farther from the limit need not be counted
+_FRAME: Final = "NATS/1.0\r\n\r\n"
 
 
 class Pairs(dict[str, str]):
@@ -93,6 +97,7 @@ class Bulk:
     async def _send(self, client: Client, ask: Ask, reply: str, batch: _Batch, index: int) -> None:
         headers = dict_or_none(ask.headers)
         try:
+            _fit(client, ask)
             await client.publish(ask.subject, ask.payload, reply=reply, headers=headers)
         except (errors.MaxPayloadError, errors.BadHeaderError) as error:
             batch.put(
@@ -132,6 +137,15 @@ class Bulk:
         batch.put(
             int(index), Unreachable("NoResponders", f"nobody answers on {msg.subject}") if silent else msg
         )
+
+
+def _fit(client: Client, ask: Ask) -> None:
+    """Headers count towards the server's limit, which ends the connection of whoever goes beyond it."""
+    if len(ask.payload) + MOST_HEADERS <= client.max_payload or not ask.headers:
+        return
+    headers = sum(len(name) + len(value.encode()) + 4 for name, value in ask.headers.items())
+    if len(ask.payload) + headers + len(_FRAME) > client.max_payload:
+        raise errors.MaxPayloadError
 
 
 def dict_or_none(headers: Mapping[str, str] | None) -> dict[str, str] | None:

@@ -28,6 +28,19 @@ class PlainTextError(errors.Error):
     """The server offers no encryption although it is demanded."""
 
 
+class Sturdy(Client):
+    """The library takes every block of headers for well-formed; anybody may publish one that is not.
+
+    It would end the connection of whoever is sent it, again and again. Such a message counts as one without headers.
+    """
+
+    async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
+        try:
+            return await super()._process_headers(headers)
+        except (UnicodeDecodeError, IndexError):
+            return None
+
+
 class Link:
     """A connection that is there when it is needed."""
 
@@ -121,7 +134,7 @@ class Link:
         raise failure or Unreachable("ConnectFailed", "no server is declared")
 
     async def _connect_to(self, address: str) -> Client:
-        client, seen = Client(), list[Exception]()
+        client, seen = Sturdy(), list[Exception]()
 
         async def on_error(error: Exception) -> None:
             seen.append(error)

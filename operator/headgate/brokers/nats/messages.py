@@ -15,30 +15,32 @@ from headgate.brokers.messages import Absent, Kept, Watch
 from headgate.brokers.nats.bulk import Answer, Ask, Bulk, Pairs
 from headgate.brokers.nats.documents import OWNER
 from headgate.brokers.nats.link import Link
+from headgate.brokers.nats.movers import MISSED, MOVER, missed, told
 from headgate.brokers.nats.names import ADVISORIES_NAME as CAPTURE
 from headgate.brokers.nats.times import moment
 from headgate.brokers.nats.wire import (
     EXPECT_NOTHING,
     FULL,
-    MISSED,
-    MISSED_AT,
-    MOVER,
     WRONG_LAST,
     event_of,
     guarded,
     notice_of,
 )
 from headgate.core.letters import Event, Letter
-from headgate.core.moves import Cause, Incarnation, Notice
+from headgate.core.moves import Cause, Delay, Incarnation, Notice
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.subscription import Subscription
 
 IN_FLIGHT: Final = 10_000  # unsettled advisories of all movers together, held ones among them
-ACK_WAIT: Final = timedelta(seconds=30)
+ACK_WAIT: Final = timedelta(seconds=5)  # what a killed mover had in hand comes again so soon
 GRACE: Final = 1.0  # seconds for the end of a pull to travel
 SECOND: Final = 1_000_000_000
+_SETTINGS: Final = {  # an older Headgate may have made the durable with others
+    "ack_wait": int(ACK_WAIT.total_seconds()) * SECOND,
+    "max_ack_pending": IN_FLIGHT,
+}
 
 _NO_MESSAGE, _NO_STREAM, _NO_CONSUMER = 10037, 10059, 10014
 _EXISTS = frozenset({10013, 10148})
@@ -63,14 +65,13 @@ class NatsMessages:
         self._missed = 0  # evicted while a mover had them, as the server itself says, since then
 
     async def open(self) -> None:
-        """Connect, and make the movers' durable where it is missing."""
+        """Connect, make the movers' durable where it is missing, and bring it up to date where it is not."""
         config = {
             "durable_name": MOVER,
             "description": "Headgate movers read advisories here",
             "ack_policy": "explicit",
-            "ack_wait": int(ACK_WAIT.total_seconds()) * SECOND,
-            "max_ack_pending": IN_FLIGHT,
             "deliver_policy": "all",
+            **_SETTINGS,
         }
         body = {"stream_name": CAPTURE, "action": "create", "config": config}
         found = await self._call(f"CONSUMER.DURABLE.CREATE.{CAPTURE}.{MOVER}", body)
@@ -78,6 +79,10 @@ class NatsMessages:
             raise Unreachable("CaptureMissing", f"stream {CAPTURE} is not there yet; the operator makes it")
         if code and code not in _EXISTS:
             raise Refused("CaptureRefused", f"durable {MOVER} on {CAPTURE}: {_said(found)}")
+        if code:
+            there = (await self._position())["config"]
+            if any(there.get(name) != value for name, value in _SETTINGS.items()):
+                await self._configure({**there, **_SETTINGS})
 
     async def notices(self, limit: int, wait: timedelta) -> Sequence[Notice]:
         """Pull advisories. What is none of ours to understand is settled at once."""
@@ -144,6 +149,11 @@ class NatsMessages:
         for notice in notices:
             await self._tell(notice.token, nak)
 
+    async def extend(self, notices: Sequence[Notice]) -> None:
+        """Say that they are being worked on."""
+        for notice in notices:
+            await self._tell(notice.token, b"+WPI")
+
     async def call_in(self, source: str, reader: str, after: timedelta) -> bool:
         """One pull that does not wait: the server notices then that attempts are used up."""
         body = await self._call(f"CONSUMER.INFO.{source}.{reader}")
@@ -158,22 +168,26 @@ class NatsMessages:
         await pull.aclose()
         return True
 
-    async def watch(self) -> Watch:
+    async def watch(self, delays: Collection[Delay] = ()) -> Watch:
         """How many advisories wait, and how many may have been lost unread since the last call.
 
         The stream's first message lies behind what had been read at the last look: what lies between is gone, and
         nobody knows any more whether another mover read it in the meantime, so it counts as missed.
         """
-        position = await self._call(f"CONSUMER.INFO.{CAPTURE}.{MOVER}")
-        _demand(position, f"durable {MOVER}")
+        position = await self._position()
         stream = await self._call(f"STREAM.INFO.{CAPTURE}")
         _demand(stream, f"stream {CAPTURE}")
-        now = int(position["delivered"]["stream_seq"])
-        before = now if self._delivered is None else self._delivered
-        first = int(stream["state"]["first_seq"])
+        metadata = position["config"].get("metadata") or {}
+        delivered, first = position["delivered"], int(stream["state"]["first_seq"])
+        now = int(delivered["stream_seq"])
+        before = self._delivered
+        if before is None:  # where no mover was ever given one, all that is gone is missed
+            before = now if int(delivered["consumer_seq"]) or MISSED in metadata else 0
         lost = max(0, first - 1 - before) + self._missed
-        if lost:
-            await self._write_down(position["config"], lost, stream["ts"])
+        after = missed(metadata, lost, stream["ts"]) if lost else metadata
+        after = told(after, delays, moment(stream["ts"])) or after
+        if after != metadata:
+            await self._configure({**position["config"], "metadata": after})
         self._delivered, self._missed = max(now, first - 1), 0
         return Watch(int(position["num_pending"]) + int(position["num_ack_pending"]), lost)
 
@@ -181,11 +195,15 @@ class NatsMessages:
         """Close the connection; advisories under way come again to another mover."""
         await self._link.aclose()
 
-    async def _write_down(self, config: Mapping[str, Any], lost: int, at: str) -> None:
-        metadata = dict(config.get("metadata") or {})
-        metadata[MISSED] = str(int(metadata.get(MISSED, "0")) + lost)
-        metadata[MISSED_AT] = at
-        body = {"stream_name": CAPTURE, "config": {**config, "metadata": metadata}}
+    async def _position(self) -> dict[str, Any]:
+        """The movers' durable as it is."""
+        found = await self._call(f"CONSUMER.INFO.{CAPTURE}.{MOVER}")
+        _demand(found, f"durable {MOVER}")
+        return found
+
+    async def _configure(self, config: Mapping[str, Any]) -> None:
+        """Change the movers' durable, which keeps its position."""
+        body = {"stream_name": CAPTURE, "action": "update", "config": config}
         _demand(await self._call(f"CONSUMER.DURABLE.CREATE.{CAPTURE}.{MOVER}", body), f"durable {MOVER}")
 
     async def _call(self, subject: str, body: object = None) -> dict[str, Any]:

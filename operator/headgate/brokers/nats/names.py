@@ -37,6 +37,11 @@ def epoch(identity: str) -> str:
     return re.sub(r"\D", "", identity)
 
 
+def queue_of(address: str) -> str:
+    """The queue that an address of dead letters leads to; empty for an empty address."""
+    return address.split(".")[1] if address else ""
+
+
 def dead_letter_prefix(queue: str, stream: str, durable: str, identity: str) -> str:
     """What the subject of a dead letter begins with; the sequence of the event follows."""
     return f"{OURS}.{queue}.{stream}.{durable}.{epoch(identity)}"

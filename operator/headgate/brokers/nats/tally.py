@@ -4,6 +4,7 @@ Every dead letter has a subject of its own; one that a person resolved is replac
 and is not counted. Whenever the stream holds another number of messages than is known, it is read from the start.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,7 +20,9 @@ UNNAMED: Final = "unknown"
 OTHER: Final = (
     "Other"  # whoever may publish there may write anything; status and metrics have room for a few words
 )
+MOST_KINDS: Final = 1_000  # groups and reasons told apart in one queue
 _REASONS: Final = frozenset(reason.value for reason in Reason)
+_GROUP: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +38,15 @@ class Head:
 
     @classmethod
     def of(cls, sequence: int, subject: str, headers: dict[str, str], at: datetime) -> "Head":
-        """A message of a dead-letter stream; its own headers are trusted, missing ones are named so."""
-        group, said = headers.get(Header.GROUP) or UNNAMED, headers.get(Header.REASON) or UNNAMED
-        reason = said if said in _REASONS else UNNAMED if said == UNNAMED else OTHER
+        """A message of a dead-letter stream; missing headers are named so, and so is what cannot be one of ours."""
+        group, reason = headers.get(Header.GROUP), headers.get(Header.REASON)
+        group = _known(group, named=group is not None and _GROUP.fullmatch(group) is not None)
+        reason = _known(reason, named=reason in _REASONS)
         return cls(sequence, subject, group, reason, Header.RESOLUTION in headers, at)
+
+
+def _known(said: str | None, *, named: bool) -> str:
+    return said if said and named else OTHER if said else UNNAMED
 
 
 @dataclass(slots=True)
@@ -65,6 +73,8 @@ class Tally:
         if earlier is not None:
             self._entries.pop(earlier, None)
         kind = None if head.resolved else (head.group, head.reason)
+        if kind not in self._kinds and len(self._kinds) >= MOST_KINDS:
+            kind = kind and (OTHER, OTHER)
         number = self._kinds.setdefault(kind, len(self._kinds))
         self._entries[head.sequence] = (number, subject, head.at.timestamp())
         self._by_subject[subject] = head.sequence

@@ -6,14 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from headgate.brokers.nats.movers import MOVER
 from headgate.brokers.nats.names import ADVISORIES_NAME as CAPTURE
 from headgate.brokers.nats.times import moment
 from headgate.core.letters import Entry, Event, Headers, Letter
 from headgate.core.moves import Cause, Notice
 
-MOVER: Final = "headgate_mover"  # the position in the capture stream that all movers share
-MISSED: Final = "headgate.dev/missed"  # in its metadata: advisories lost unread, at most
-MISSED_AT: Final = "headgate.dev/missed-at"
 CONTROL: Final = "nats-"  # headers that the server acts on; on a dead letter they would act again
 SET_ASIDE: Final = "headgate-original-"  # stands before the name of such a header
 EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
@@ -61,7 +59,7 @@ def guarded(headers: Headers) -> list[tuple[str, str]]:
 
 def _guarded(name: str) -> str:
     """The client library refuses names outside the grammar of HTTP; better a name with dashes than no dead letter."""
-    return SET_ASIDE + name if name.lower().startswith(CONTROL) else _ILLEGAL.sub("-", name)
+    return _ILLEGAL.sub("-", SET_ASIDE + name if name.lower().startswith(CONTROL) else name)
 
 
 def notice_of(data: bytes, reply: str) -> Notice | None:

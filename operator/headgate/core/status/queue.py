@@ -85,5 +85,5 @@ def _groups(letters: Iterable[DeadLetters]) -> tuple[DeadLetterGroup, ...]:
     return tuple(
         DeadLetterGroup(group=group.group, depth=group.depth, reasons=dict(group.reasons) or None)
         for group in sorted(letters, key=lambda group: (-group.depth, group.group))
-        if group.depth
+        if group.depth and group.group  # without a name: so many that nobody told them apart
     )
