@@ -29,6 +29,9 @@ COMMANDS: Final = (
     Command("validate", "headgate.cli.validate", "check manifests before they are applied"),
     Command("plan", "headgate.cli.plan", "say what would change in the brokers"),
     Command("graph", "headgate.cli.graph", "draw who emits, who consumes, what fails where"),
+    Command(
+        "simulate", "headgate.cli.simulate", "say how scaling would fare with certain arrivals and workers"
+    ),
     Command("explain", "headgate.cli.explain", "say what a field, a reason or a rule means"),
     Command("dlq", "headgate.cli.dlq", "list, show, resolve and discard dead letters"),
     Command("release", "headgate.cli.release", "let objects go while the operator is stopped"),

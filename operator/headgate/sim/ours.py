@@ -8,6 +8,7 @@ from typing import Final
 
 from headgate.core.lag import History, figures, seen, unmoved
 from headgate.core.progress import PartitionProgress, Progress
+from headgate.core.rates import recalled
 from headgate.core.scale import decide
 from headgate.core.scaling import Decision, Load, Observation, Rule, State
 from headgate.sim.policy import Look, Reading
@@ -31,10 +32,11 @@ class Ours:
         self._rule = Rule(
             scenario.minimum, terms.maximum, timedelta(seconds=terms.idle_after), floor=terms.floor
         )
-        self._state = State(rates={_NAME: terms.learned} if terms.learned else {})
+        rate = recalled(terms.learned)
+        self._state = State() if rate is None else State(rates={_NAME: rate})
         self._history = History()
         self._heads: tuple[int, ...] = ()
-        self._partitioned = scenario.workers.partitions is not None
+        self._workers = scenario.workers
 
     def replicas(self, look: Look) -> int:
         """One look of the sampler and the decision that follows from it."""
@@ -56,7 +58,7 @@ class Ours:
         self._heads = reading.heads
 
     def _load(self, now: datetime) -> Load:
-        terms = self._terms
+        terms, workers = self._terms, self._workers
         return Load(
             _NAME,
             figures(self._history, now, PATIENCE),
@@ -64,6 +66,8 @@ class Ours:
             drain_within=timedelta(seconds=terms.drain_within),
             patience=PATIENCE,
             capacity=terms.capacity,
+            per_replica=None if workers.in_flight_limit is None else workers.concurrency,
+            total=workers.in_flight_limit,
         )
 
 

@@ -54,6 +54,12 @@ def run(name: str, scenario: Scenario) -> Run:
     return play(scenario, make(name, scenario))
 
 
+def check(name: str, scenario: Scenario) -> None:
+    """UnknownRivalError where nobody goes by that name."""
+    if name != BEST:
+        make(name, scenario)
+
+
 def make(name: str, scenario: Scenario) -> Policy:
     """A policy, new. UnknownRivalError: there is none of that name."""
     kind, _, threshold = name.partition(":")

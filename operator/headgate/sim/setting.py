@@ -1,9 +1,14 @@
 """What a simulated run is made of: workers, terms, arrivals and mishaps. Knows no policy."""
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 STANDARD_RATE: Final = 50.0  # what the standard traces are made for
+_ALMOST: Final = 1e-9
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +22,8 @@ class Workers:
     pause: int = 6  # seconds that a partition stands still while it moves
     eager: bool = False  # all partitions stand still when one moves
     concurrency: int = 1  # events that one replica of a queue has in hand at the same time
+    in_flight_limit: int | None = None  # the same of all replicas together; None: no limit
+    replicas: int | None = None  # at the beginning; None: as the trace says
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +32,12 @@ class Terms:
 
     promise: int = 60  # seconds within which events are promised their first attempt
     drain_within: int = 60
-    minimum: int = 1
+    minimum: int | None = None  # None: 1, or 0 where the trace is about that
     maximum: int = 24
     idle_after: int = 300
     capacity: float | None = None  # declared events per second and replica
     floor: int | None = None  # while the metrics are lost; None: hold
-    learned: float | None = None  # events per second and replica that an earlier life learned
+    learned: Mapping[str, str] = field(default_factory=lambda: NOTHING)  # as status.record keeps it
 
 
 USUAL_WORKERS: Final = Workers()
@@ -89,14 +96,17 @@ class Scenario:
 
     @property
     def minimum(self) -> int:
-        return 0 if self.trace.to_zero else self.terms.minimum
+        if self.terms.minimum is None:
+            return 0 if self.trace.to_zero else 1
+        return self.terms.minimum
 
     @property
     def start(self) -> int:
         """Replicas at the beginning: as much capacity whatever one replica can do."""
-        wanted = round(self.trace.start * STANDARD_RATE / self.workers.service_rate)
-        least = min(self.trace.start, 1)
-        return min(self.terms.maximum, max(self.minimum, least, wanted))
+        wanted = self.workers.replicas
+        if wanted is None:
+            wanted = math.ceil(self.trace.start * STANDARD_RATE / self.workers.service_rate - _ALMOST)
+        return min(self.terms.maximum, max(self.minimum, wanted))
 
     def service_rate(self, second: int) -> float:
         """What one replica handles per second at that time."""

@@ -4,10 +4,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from headgate.sim.setting import Limit, Span, Trace
+from headgate.sim.setting import STANDARD_RATE, Limit, Span, Trace
 
 HOURS: Final = 7200
 _MOST_SECONDS: Final = 7 * 86400
+_FIRST: Final = 60  # seconds for which replicas are there at the beginning
 
 
 class BadTraceError(ValueError):
@@ -101,7 +102,9 @@ def from_csv(name: str, lines: Iterable[str]) -> Trace:
     rates: list[float] = []
     for (begin, rate), (end, _) in zip(points, [*points[1:], (points[-1][0] + 1, 0.0)], strict=True):
         rates.extend([rate] * (end - begin))
-    return Trace(name, "as the file says", tuple(rates), noise=0.0)
+    first = rates[:_FIRST]
+    start = math.ceil(sum(first) / len(first) / STANDARD_RATE)
+    return Trace(name, "as the file says", tuple(rates), noise=0.0, start=start)
 
 
 def _points(lines: Iterable[str]) -> Iterable[tuple[int, float]]:

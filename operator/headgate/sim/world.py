@@ -254,8 +254,8 @@ class World:
         now = self.now
         if self._is_queue:
             stuck = int(self._is_blocked(0, now))
-            self._power = max(0, len(self._owned) - stuck)
-            self._groups = [[0]] if self._power else []
+            self._power = self._fed(len(self._owned)) - stuck
+            self._groups = [[0]] if self._power > 0 else []
             self._peak, self._complete = 1.0, bool(self._groups)
             self._commits = [[0]]
             return
@@ -270,7 +270,14 @@ class World:
         every = self._scenario.workers.commit_interval
         self._commits = [[p for p in owned if self._turns[p] == turn] for turn in range(every)]
 
-    _power: int = 1  # replicas that work on one group of partitions: all of them where there are none
+    def _fed(self, replicas: int) -> float:
+        """The replicas of a queue that get anything to do, given how much may be in flight."""
+        workers = self._scenario.workers
+        if workers.in_flight_limit is None:
+            return replicas
+        return min(replicas, workers.in_flight_limit / workers.concurrency)
+
+    _power: float = 1  # replicas that work on one group of partitions: all of them where there are none
 
     @property
     def _is_queue(self) -> bool:
@@ -289,9 +296,9 @@ class World:
         """What the replicas of a queue have in hand: as much as they hold, or as came within one handling time."""
         hold, at = self._scenario.workers.concurrency, self._at_now(0)
         if at < self._level:
-            return min(float(replicas * hold), at)
+            return min(self._fed(replicas) * hold, at)
         took = math.ceil(hold / self._rates[min(self.now, len(self._rates) - 1)])
-        return min(float(replicas * hold), at - self._totals[max(0, self.now - took)])
+        return min(self._fed(replicas) * hold, at - self._totals[max(0, self.now - took)])
 
     def _at_now(self, partition: int) -> float:
         return self._level if self._calm_since is not None else self._at[partition]
