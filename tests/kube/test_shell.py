@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -37,6 +37,7 @@ class Engine:
     heard: list[tuple[str, str | None, str]] = field(default_factory=list)
     names: dict[str, tuple[str, str]] = field(default_factory=dict)
     namespaces: int = 0
+    endings: list[tuple[str, bool]] = field(default_factory=list)
     told_before_run: int = -1
     ready: bool = False
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
@@ -56,7 +57,11 @@ class Engine:
     def known(self, kind: str) -> Mapping[str, tuple[str, str]]:
         return self.names if kind == "RetryPolicy" else {}
 
-    def listed(self) -> None:
+    def see_ending(self, namespace: str, since: datetime | None) -> None:
+        self.endings.append((namespace, since is not None))
+
+    def listed(self, parts: Collection[str | None]) -> None:
+        del parts
         self.told_before_run = len(self.heard)
 
     async def run(self) -> None:

@@ -70,11 +70,13 @@ async def _declared(
         notes.append(_NO_LABELS)
     try:
         bodies = await _listed(kube, None)
+        world.listed((None,))
     except Forbidden:
         if scope.everywhere:
             raise
         notes.append(_ONLY_THERE.format(where=f"namespace {scope.namespace}"))
         bodies = await _listed(kube, scope.namespace)
+        world.listed((scope.namespace,))
         bodies |= await _abroad(kube, bodies)
     for ref, body in bodies.items():
         world.see(ref.kind, None, body)

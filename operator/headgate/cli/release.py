@@ -30,9 +30,7 @@ def register(sub: argparse.ArgumentParser) -> None:
         "--force", action="store_true", help="also while an operator runs, which will put it back"
     )
     sub.add_argument("--lease", default="headgate-operator", help="name of the operator's Lease")
-    sub.add_argument(
-        "--lease-namespace", help="where it lives; left out: the kubeconfig's namespace, or where it is found"
-    )
+    sub.add_argument("--lease-namespace", help="where it lives; left out: it is looked for in all namespaces")
     sub.add_argument(
         "--kubeconfig", type=Path, help="file that names the cluster; left out: as kubectl finds it"
     )
@@ -91,22 +89,61 @@ async def _release(kube: "KubeClient", args: argparse.Namespace) -> int:
 
 
 async def _running(kube: "KubeClient", args: argparse.Namespace) -> str:
-    """Who holds the Lease; empty when nobody does. Two looks, for a clock says nothing about another machine's."""
+    """Who acts at present; empty when nobody does."""
+    namespaces = [args.lease_namespace] if args.lease_namespace else await _lease_namespaces(kube, args)
+    holders = await asyncio.gather(*(_holder(kube, namespace, args.lease) for namespace in namespaces))
+    return ", ".join(
+        f"{holder} by Lease {namespace}/{args.lease}"
+        for namespace, holder in zip(namespaces, holders, strict=True)
+        if holder
+    )
+
+
+async def _lease_namespaces(kube: "KubeClient", args: argparse.Namespace) -> list[str]:
+    """Where operators have a Lease. Who may not look everywhere has to know, for silence would read as safety."""
+    from headgate.kube.errors import Forbidden  # noqa: PLC0415
+
+    try:
+        return list(await kube.find_leases(args.lease))
+    except Forbidden as error:
+        asked = args.namespace or (args.target[1].partition("/")[0] if args.target else "")
+        near = dict.fromkeys(filter(None, (kube.config.namespace, asked)))
+        found = [namespace for namespace in near if await _has_lease(kube, namespace, args.lease)]
+        if found:
+            return found
+        raise Forbidden(
+            f"you may not look for the operator's Lease in all namespaces, and there is none called {args.lease} in "
+            f"{' or '.join(near)}: say with --lease-namespace where the operator lives, or pass --force if you know that "
+            "none runs"
+        ) from error
+
+
+async def _has_lease(kube: "KubeClient", namespace: str, name: str) -> bool:
+    from headgate.kube.errors import Forbidden, NotFound  # noqa: PLC0415
+
+    try:
+        await kube.get_lease(namespace, name)
+    except (Forbidden, NotFound):
+        return False
+    return True
+
+
+async def _holder(kube: "KubeClient", namespace: str, name: str) -> str:
+    """Who holds one Lease; empty when nobody does. Two looks, for a clock says nothing about another machine's."""
     from headgate.kube.errors import NotFound  # noqa: PLC0415
     from headgate.kube.identity import Holder, this_process  # noqa: PLC0415
 
-    namespace = args.lease_namespace or kube.config.namespace
     try:
-        before = await kube.get_lease(namespace, args.lease)
+        before = await kube.get_lease(namespace, name)
         if not before.holder or this_process(os.environ).outlived(Holder.parse(before.holder)):
             return ""
         sys.stderr.write(
-            f"headgate release: the Lease names {before.holder}; watching whether it is renewed\n"
+            f"headgate release: the Lease {namespace}/{name} names {before.holder}; watching whether it is renewed\n"
         )
         deadline = asyncio.get_running_loop().time() + timedelta(seconds=before.duration).total_seconds()
         while asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(1)
-            if (await kube.get_lease(namespace, args.lease)).resource_version != before.resource_version:
+            if (await kube.get_lease(namespace, name)).resource_version != before.resource_version:
                 return before.holder
     except NotFound:
         return ""

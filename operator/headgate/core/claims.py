@@ -1,11 +1,12 @@
 """Who wants which broker object, and what it allows on the way there. Knows no broker and no cluster."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
 
 from headgate.api import AdoptionPolicy, DeletionPolicy, Mode, OnVanished, Origin
-from headgate.core.resource import Key, Resource
+from headgate.core.resource import Key, Observed, Resource
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -25,6 +26,17 @@ class Owner:
         """The owner that a mark names; None where it is not one of ours."""
         parts = mark.split("/")
         return cls(*parts) if len(parts) == 4 and all(parts) else None  # noqa: PLR2004  (the four parts above)
+
+
+def released(found: Observed, is_gone: Callable[[Owner], bool]) -> Observed:
+    """An object as it counts: the mark of an owner that is gone and kept it (Retain) holds nobody off any more.
+
+    The mark itself stays until somebody takes over, so that the same owner, applied again, finds everything as it was.
+    """
+    owner = Owner.parse(found.mark) if found.mark is not None else None
+    if owner is None or not is_gone(owner):
+        return found
+    return replace(found, mark=None, lapsed=str(owner), managed=frozenset())
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,10 +143,10 @@ class Observed:
     resource: Resource
     identity: str  # changes when an object of that name is deleted and made again
     mark: str | None = None  # the owner's mark in the broker; None: none there, or one that counts no more
-    lapsed: str = ""  # the mark of an owner that is gone and kept its object: whoever comes next may replace it
     adopted: bool = False  # the mark says that the object was there before its owner
     managed: frozenset[str] = frozenset()  # optional settings that the mark says were set by its owner
     stats: Stats = Stats()
+    lapsed: str = ""  # the mark of an owner that is gone and kept its object: whoever comes next may replace it
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ class Case:
     first: Owner  # whose claim on the object comes first
     diffs: tuple[Diff, ...] = ()
     missing: tuple[Key, ...] = ()  # objects it needs that will not be there
+    unread: tuple[Key, ...] = ()  # objects it needs of which nothing is known now
     renewed: bool = False  # an object it needs was made anew, so recorded positions in it mean nothing
 
     @property
@@ -76,8 +77,8 @@ def marked_by_another(case: Case) -> Finding | None:
     return Finding(
         Outcome.CONFLICT,
         "OwnedByAnother",
-        f"{case.key} belongs to {_named(case.found.mark, case.claim.owner)}: choose another externalName, or delete "
-        "that owner first and remove its mark in the broker",
+        f"{case.key} belongs to {_named(case.found.mark, case.claim.owner)}: choose another externalName, or "
+        f"{_way_out(case.found.mark, case.claim.owner)}",
         field="spec.externalName",
     )
 
@@ -145,6 +146,18 @@ def needs_missing(case: Case) -> Finding | None:
         Outcome.WAITING,
         "NeedsMissing",
         f"{case.key} needs {', '.join(map(str, case.missing))}, which is not there as declared: see the object that declares it",
+    )
+
+
+def needs_unread(case: Case) -> Finding | None:
+    """There is something to do, and something that has to be there first does not answer."""
+    if not case.unread or (case.ours and not case.diffs):
+        return None
+    return Finding(
+        Outcome.WAITING,
+        "NeedsUnread",
+        f"{case.key} needs {', '.join(map(str, case.unread))}, of which the broker can say nothing now: it goes on when "
+        "that answers again",
     )
 
 
@@ -220,6 +233,7 @@ STATE_CHECKS: Final[tuple[Check, ...]] = (
     vanished,
     replaced,
     needs_missing,
+    needs_unread,
     identity_unknown,
     reader_resumed,
     reader_restarted,
@@ -366,12 +380,19 @@ def _acknowledge(identity: str) -> str:
 
 
 def _reader_gone(case: Case) -> bool:
-    acted_on = case.claim.mode is Mode.ENFORCE and not case.missing
+    acted_on = case.claim.mode is Mode.ENFORCE and not case.missing and not case.unread
     return acted_on and not case.claim.desired.holds_data and case.found is None and bool(case.lost)
 
 
 def _resource(owner: Owner) -> str:
     return f"{owner.kind} {owner.namespace}/{owner.name}"
+
+
+def _way_out(mark: str, asking: Owner) -> str:
+    """Whose objects the operator sees come and go, their marks it takes care of itself."""
+    owner = Owner.parse(mark)
+    ours = owner is not None and owner.installation == asking.installation
+    return "delete that owner first" if ours else "have its owner let it go and remove the mark in the broker"
 
 
 def _named(mark: str, asking: Owner) -> str:

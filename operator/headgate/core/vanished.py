@@ -39,6 +39,7 @@ class Word:
         ""  # status.lost.externalId of the EventBroker; forgotten: a new one is made of what is gone now
     )
     given: str = ""  # annotation headgate.dev/acknowledge of the EventBroker
+    waiting: Collection[Key] = ()  # what was not well when last looked at: of it alone an earlier word may speak
 
 
 def estate_vanished(
@@ -56,7 +57,8 @@ def estate_vanished(
     DataLost before and so did not vanish now. Another cluster behind the same address counts however little is gone;
     an empty one is given its identity only after it was acknowledged, so the word on the empty one holds meanwhile.
     An acknowledged loss stays the answer while anything of it waits to be made good, so that an operator that is
-    interrupted half-way need not ask again.
+    interrupted half-way need not ask again. What was well again in between is another loss: the old word, which stands
+    there until somebody removes it, does not speak for that.
     """
     gone = frozenset(
         key for key, identity in recorded.items() if key not in mourned and _gone(observed.get(key), identity)
@@ -66,10 +68,18 @@ def estate_vanished(
         empty = _token(known_cluster, "")
         token = empty if answered and word.given == empty else _token(known_cluster, cluster)
         return _vanished(_SWAPPED, token, gone, word)
-    if len(gone) <= max(FEW, len(recorded) // SHARE) and not (gone and answered):
+    few = max(FEW, len(recorded) // SHARE)
+    covered = gone.intersection(word.waiting)
+    stale = answered and len(gone - covered) > few
+    if answered and not stale:
+        return _vanished(_GONE, word.asked, covered, word) if covered else None
+    if len(gone) <= few:
         return None
+    if word.asked and not stale:
+        return _vanished(_GONE, word.asked, gone, word)
+    earlier = (word.asked,) if stale else ()
     lost = (f"{key} {recorded[key]}" for key in sorted(gone))
-    return _vanished(_GONE, word.asked or _token(cluster, *lost), gone, word)
+    return _vanished(_GONE, _token(cluster, *earlier, *lost), gone, word)
 
 
 def is_strange(known_cluster: str, cluster: str, given: str) -> bool:

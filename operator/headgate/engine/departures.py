@@ -9,7 +9,8 @@ from headgate.core.changes import Standing
 from headgate.core.defaults import DELETION_TIMEOUT
 from headgate.core.estate import Ref
 from headgate.core.index import BROKER, GROUP, POLICY
-from headgate.core.outcomes import Outcome
+from headgate.core.outcomes import Finding, Outcome
+from headgate.engine.intents import CONFIRM_DELETE, deletion_policy
 from headgate.engine.notices import Notices
 from headgate.engine.queue import DirtyQueue
 from headgate.engine.shared import Shared
@@ -26,9 +27,14 @@ class Departures:
         self._queue = queue
         self._notices = Notices(shared)
 
-    async def release(self, entry: Entry, standings: Iterable[Standing]) -> None:
+    async def release(
+        self, entry: Entry, standings: Iterable[Standing], refused: Iterable[Finding] = ()
+    ) -> None:
         """Let an object go whose broker object was dealt with; what stayed there is said."""
-        left = [f.message for s in standings for f in s.findings if f.outcome is not Outcome.WAITING]
+        if not entry.guarded:  # let go of before, or never made: whatever it waits for is not ours
+            return
+        found = (*refused, *(finding for standing in standings for finding in standing.findings))
+        left = [finding.message for finding in found if finding.outcome is not Outcome.WAITING]
         if left:
             await self._notices.warn(entry, "Orphaned", "; ".join(left))
         await self._workload(entry)
@@ -36,6 +42,8 @@ class Departures:
 
     async def orphan(self, entry: Entry) -> None:
         """Let an object go without asking its broker."""
+        if not entry.guarded:
+            return
         if self._needs_broker(entry):
             name = entry.declared.record.external_name if entry.declared is not None else ""
             message = f"its broker could not be asked: {name or entry.ref.name} was left there as it is; delete it by hand if it is not wanted"
@@ -46,13 +54,13 @@ class Departures:
     def may_go_unseen(self, entry: Entry) -> bool:
         """Whether an object need not wait for a broker that is away; if not now, it is looked at again when it may."""
         if entry.ref.kind == BROKER:
-            return not self._shared.world.users(entry.ref)
+            return not self._shared.world.needed_by(entry.ref)
         if not self._needs_broker(entry) or entry.declared is None or entry.deleting_since is None:
             return True
         spec = entry.declared.spec
         if spec.unreachable_policy is UnreachablePolicy.ORPHAN:
             return True
-        if entry.ref.namespace in self._shared.world.terminating:
+        if entry.ref.namespace in self._shared.world.ending:
             return True
         waited = self._shared.wall() - entry.deleting_since
         rest = (spec.deletion_timeout or DELETION_TIMEOUT) - waited
@@ -66,8 +74,13 @@ class Departures:
         declared = entry.declared
         if declared is None or entry.ref.kind in {BROKER, POLICY}:
             return False
-        made = bool(declared.record.identity) and declared.record.origin is not Origin.ADOPTED
-        return declared.spec.deletion_policy is not DeletionPolicy.RETAIN and made
+        record, policy = declared.record, deletion_policy(declared.spec)
+        if not record.identity or policy is DeletionPolicy.RETAIN:
+            return False
+        if record.origin is not Origin.ADOPTED:
+            return True
+        confirmed = declared.annotations.get(CONFIRM_DELETE, "") == record.external_name
+        return policy is DeletionPolicy.DELETE and confirmed
 
     async def _workload(self, entry: Entry) -> None:
         if entry.ref.kind == GROUP and self._shared.let_go is not None:

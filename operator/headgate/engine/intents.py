@@ -87,7 +87,7 @@ def intent_of(declared: Declared[Any], situation: Situation) -> Intent:
 
 def _living_users(declared: Declared[Any], situation: Situation) -> list[Ref]:
     """Who would lose something if the broker object went now: they stay, whatever else is wrong with them."""
-    if declared.ref.kind not in {TOPIC, QUEUE} or _policy(declared.spec) is DeletionPolicy.RETAIN:
+    if declared.ref.kind not in {TOPIC, QUEUE} or deletion_policy(declared.spec) is DeletionPolicy.RETAIN:
         return []
     index, groups = situation.index, situation.estate.groups
     users = index.readers(declared.ref) if declared.ref.kind == TOPIC else index.sources(declared.ref)
@@ -154,7 +154,7 @@ def _record(declared: Declared[Any], situation: Situation) -> Record:
     return replace(record, checkpoint="", checkpoint_in="")
 
 
-def _policy(spec: Any) -> DeletionPolicy:  # noqa: ANN401  (as above)
+def deletion_policy(spec: Any) -> DeletionPolicy:  # noqa: ANN401  (as above)
     """What only looked at the broker never deletes there."""
     watching = getattr(spec, "mode", None) in {Mode.PLAN, Mode.OBSERVE}
     return DeletionPolicy.RETAIN if watching else spec.deletion_policy
@@ -175,7 +175,7 @@ def _farewells(
         Farewell(
             owner=owner,
             key=key,
-            policy=_policy(declared.spec),
+            policy=deletion_policy(declared.spec),
             record=declared.record,
             may_delete=may_delete(situation.estate, situation.topology.broker, declared.ref.namespace),
             confirmed=declared.annotations.get(CONFIRM_DELETE, ""),

@@ -106,8 +106,13 @@ class Operator:
             if ref.kind == kind
         }
 
-    def listed(self) -> None:
-        """Everything that exists was told once."""
+    def see_ending(self, namespace: str, since: datetime | None) -> None:
+        """A namespace is being deleted."""
+        self.world.see_ending(namespace, since)
+
+    def listed(self, parts: Collection[str | None]) -> None:
+        """Everything in these namespaces was told once, None for all."""
+        self.world.listed(parts)
 
     def measure(self) -> None:
         """Set the gauges, since somebody asks for metrics."""

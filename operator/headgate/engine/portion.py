@@ -12,7 +12,7 @@ from headgate.core.estate import Ref
 from headgate.core.index import BROKER, GROUP, TOPIC
 from headgate.core.outcomes import Finding, Outcome
 from headgate.core.plan import done, plan
-from headgate.core.resource import Key, Observed
+from headgate.core.resource import Key, Observed, Unread
 from headgate.engine.departures import Departures
 from headgate.engine.effects import Effects, enforce
 from headgate.engine.intents import Intent
@@ -102,6 +102,10 @@ class Portion:
         """Say of some objects that the broker is away; let go of those that need not wait for it."""
         await asyncio.gather(*(self._held(ref) for ref in refs))
 
+    async def recount(self, entry: Entry, counted: Mapping[str, int]) -> bool:
+        """Have an EventBroker say how many objects it has; whether it does now."""
+        return await self._write(entry.ref, lambda: self._reports.write_counts(entry, counted))
+
     async def _guard(self, items: list[Item]) -> list[Item]:
         """No effect before the finalizer: what cannot be guarded now is left for later."""
         guarded = await asyncio.gather(*(self._guarded(item) for item in items))
@@ -154,12 +158,15 @@ class Portion:
         if self._is_overtaken(entry, intent):
             self._queue.add((intent.ref,))
             return
+        if (unread := next((one.unread for one in own if one.unread is not None), None)) is not None:
+            await self._unread(entry, unread, Findings(item, own, (), self._sweep.vanished))
+            return
         lost = intent.ref.kind == TOPIC and any(_lost(standing) for standing in own)
         if self._sweep.note(intent.ref, lost=lost):
             self._queue.add(self._world.users(intent.ref))
         refused = (effects.refused[intent.owner],) if intent.owner in effects.refused else ()
-        if entry.deleting_since is not None and not self._stays(item, own, refused):
-            await self._write(entry.ref, lambda: self._departures.release(entry, own))
+        if entry.leaving and not self._stays(item, own, refused):
+            await self._write(entry.ref, lambda: self._departures.release(entry, own, refused))
             self._reports.forget(entry.ref)
             return
         made = any(change.owner == intent.owner and change.action is Action.CREATE for change in effects.done)
@@ -168,6 +175,15 @@ class Portion:
         written = await self._write(entry.ref, lambda: self._reports.write(entry, found, reread=reread))
         if written and intent.owner not in effects.unknown:
             self._queue.settled(intent.ref)
+
+    async def _unread(self, entry: Entry, unread: Unread, found: Findings) -> None:
+        """Nobody knows how an object is: it is looked at again, and let go of only where nobody need know."""
+        self._queue.retry(entry.ref)
+        if entry.leaving and self._departures.may_go_unseen(entry):
+            await self._write(entry.ref, lambda: self._departures.orphan(entry))
+            self._reports.forget(entry.ref)
+            return
+        await self._write(entry.ref, lambda: self._reports.write_unread(entry, unread, found))
 
     @staticmethod
     def _is_overtaken(entry: Entry, intent: Intent) -> bool:
@@ -178,12 +194,12 @@ class Portion:
     def _stays(self, item: Item, own: tuple[Standing, ...], refused: tuple[Finding, ...]) -> bool:
         """Whether an object on its way out still has to wait for something."""
         if item.intent.ref.kind == BROKER:
-            return bool(self._world.users(item.intent.ref))
-        if refused or item.intent.findings or (item.intent.farewells and not own):
+            return bool(self._world.needed_by(item.intent.ref))
+        if item.intent.findings or (item.intent.farewells and not own):
             return True
-        staying = [f for standing in own for f in standing.findings if f.outcome in STAYING]
-        if staying and item.intent.ref.namespace in self._world.terminating:
-            return any(finding.outcome is Outcome.WAITING for finding in staying)
+        staying = [*refused, *(f for standing in own for f in standing.findings if f.outcome in STAYING)]
+        if item.intent.ref.namespace in self._world.ending:
+            staying = [finding for finding in staying if finding.outcome is Outcome.WAITING]
         return bool(staying) or self._has_leaving_groups(item.intent.ref)
 
     def _has_leaving_groups(self, ref: Ref) -> bool:
@@ -230,9 +246,9 @@ def _is_group(item: Item) -> bool:
     return item.intent.ref.kind == GROUP
 
 
-def _merged(items: Iterable[Item]) -> dict[Key, Observed]:
+def _merged(items: Iterable[Item]) -> dict[Key, Observed | Unread]:
     """What was read for these items; items of one reading share it."""
-    merged: dict[Key, Observed] = {}
+    merged: dict[Key, Observed | Unread] = {}
     for item in items:
         merged.update({k: item.observed[k] for k in item.intent.keys if k in item.observed})
     return merged

@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from typing import Final
 
-from headgate.brokers.base import Broker, BrokerError, BrokerFacts, Refused, Unreachable
+from headgate.brokers.base import Broker, BrokerError, BrokerFacts, Refused, Unavailable, Unreachable
 from headgate.core.changes import Action, Change
 from headgate.core.estate import Ref
 from headgate.core.index import GROUP, QUEUE, TOPIC
-from headgate.core.resource import differences
+from headgate.core.resource import Unread, differences
 from headgate.core.vanished import is_strange
 from headgate.engine.bindings import Bindings
 from headgate.engine.intents import ACKNOWLEDGE, owner_of
@@ -37,8 +37,10 @@ PROBE_FIRST: Final = 0.2  # seconds between two tries to reach a broker that is 
 PROBE_LONGEST: Final = 1.2
 REFUSED_AGAIN: Final = 5.0  # seconds until credentials are read again that the broker did not accept
 ROUTES: Final = Ref("Routes", "", "")  # stands for the ConfigMap of movers in the queue
-COUNTED_AGAIN: Final = (
-    31.0  # seconds until an EventBroker says anew how many objects it has; not more often than 30 s
+COUNTS: Final = Ref("Counts", "", "")  # stands for what an EventBroker says about how many objects it has
+COUNTED_AGAIN: Final = 5.0  # seconds between two writes of that, however many objects come and go
+COUNTED_AFTER: Final = (
+    1.0  # seconds until it is first written: whoever declares one object mostly declares more
 )
 
 
@@ -68,6 +70,8 @@ class Worker:
         self._next_full = 0.0
         self._tries = 0
         self._again = False  # the EventBroker itself changed in the middle of a pass
+        self._counted_at = float("-inf")  # when it was last written how many objects there are
+        self._count_at = 0.0  # when it is to be written again; 0: it is true
         self._judged_at = 0.0  # when everything learns that the broker stays away; 0: it does not
 
     def forget(self, ref: Ref) -> None:
@@ -126,22 +130,27 @@ class Worker:
         scope = "full" if full else "dirty"
         self._shared.metrics.pass_seconds.labels(scope).observe(self._shared.monotonic() - began)
         await self._write_routes(full=full)
-        self._recount()
+        await self._recount()
         if full and self.ref in self._world.estate.brokers:
-            self._next_full = 0.0 if self._again else self._shared.monotonic() + self._interval()
+            again = self._again or self._sweep.again
+            self._next_full = 0.0 if again else self._shared.monotonic() + self._interval()
             self._again = False
 
-    def _recount(self) -> None:
-        """Have the EventBroker looked at again when it may say how many objects there are by now."""
-        shown = (
-            self._world.entries[self.ref].status.get("objects") or {}
-            if self.ref in self._world.entries
-            else {}
-        )
+    async def _recount(self) -> None:
+        """Have the EventBroker say how many objects there are by now: in one write for many of them, and in no full pass."""
+        entry = self._world.entries.get(self.ref)
+        shown = (entry.status.get("objects") or {}) if entry is not None and not entry.leaving else {}
         on = Counter(ref.kind for ref in self._world.index.on_broker(self.ref))
         counted = {"topics": on[TOPIC], "groups": on[GROUP], "deadLetterQueues": on[QUEUE]}
-        if shown and any(shown.get(name, 0) != number for name, number in counted.items()):
-            self.queue.at(self.ref, COUNTED_AGAIN)
+        if entry is None or not shown or all(shown.get(name, 0) == n for name, n in counted.items()):
+            self._count_at = 0.0
+            return
+        now = self._shared.monotonic()
+        self._count_at = self._count_at or max(now + COUNTED_AFTER, self._counted_at + COUNTED_AGAIN)
+        if now < self._count_at:
+            self.queue.at(COUNTS, self._count_at - now)
+        elif await self._portion.recount(entry, counted):
+            self._count_at, self._counted_at = 0.0, now
 
     async def _write_routes(self, *, full: bool) -> None:
         try:
@@ -161,14 +170,16 @@ class Worker:
         observed = await broker.observe([resource.key for resource in wanted])
         for resource in wanted:
             found = observed.get(resource.key)
-            if found is None or list(differences(resource, found.resource)):
+            if isinstance(found, Unread):
+                log.warning("%s: %s: %s: %s", self.ref, resource.key, found.reason, found.message)
+            elif found is None or list(differences(resource, found.resource)):
                 await self._lay(broker, Change(Action.CREATE, resource.key, owner, after=resource))
 
     async def _lay(self, broker: Broker, change: Change) -> None:
         """What is refused here holds up dead letters alone, and Capturing says so; everything else goes on."""
         try:
             await broker.apply(change)
-        except Refused as error:
+        except (Refused, Unavailable) as error:
             log.warning("%s: %s: %s: %s", self.ref, change.key, error.reason, error)
             return
         await self.link.refresh(self._world.estate.brokers[self.ref], reread=False)
@@ -190,6 +201,8 @@ class Worker:
 
     async def _go_through(self, pending: dict[Ref, Item], *, full: bool) -> None:
         self._portion.begin()
+        if full:
+            self._bindings.begin()
         while pending:
             arrived = self.queue.take()
             if self.ref in arrived:
@@ -199,8 +212,6 @@ class Worker:
                 pending = {**fresh, **{ref: item for ref, item in pending.items() if ref not in fresh}}
             items = [pending.pop(ref) for ref in self._together(tuple(pending)[:PORTION]) if ref in pending]
             try:
-        if full:
-            self._bindings.begin()
                 await self._portion.settle(items, full=full)
             except BrokerError:
                 self.queue.add((*(item.intent.ref for item in items), *pending))

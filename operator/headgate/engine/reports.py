@@ -25,7 +25,7 @@ from headgate.core.lagview import LagView
 from headgate.core.outcomes import Finding, Outcome
 from headgate.core.progress import DeadLetters, Position
 from headgate.core.resolve import references
-from headgate.core.resource import Key, Observed
+from headgate.core.resource import Key, Observed, Unread
 from headgate.core.status.account import (
     BindingAccount,
     BrokerAccount,
@@ -68,7 +68,8 @@ class Findings:
 
     def latest(self, key: Key) -> Observed | None:
         """An object as last seen: nothing is left for the next pass to tell that is known in this one."""
-        return self.seen.get(key) or self.item.observed.get(key)
+        found = self.seen.get(key) or self.item.observed.get(key)
+        return found if isinstance(found, Observed) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,11 @@ class Reports:
         self._bindings = bindings
         self._sights = sights
         self._figures: dict[Ref, datetime] = {}  # when figures in status were last written
+        self._silent: dict[Ref, Outage] = {}  # objects about which a broker that answers says nothing
 
     async def write(self, entry: Entry, found: Findings, *, reread: bool) -> None:
         """Bring the status of an object to what a pass found."""
+        self._silent.pop(entry.ref, None)
         if entry.declared is None:
             return
         binding: BindingAccount | None = None
@@ -111,10 +114,9 @@ class Reports:
             else:
                 binding = bound
         status = self._status(entry, entry.declared, found, refused, binding)
-        await self._report(entry, status)
+        await self._report(entry, dump_status(status))
 
-    async def _report(self, entry: Entry, status: ApiModel) -> None:
-        shown = dump_status(status)
+    async def _report(self, entry: Entry, shown: Mapping[str, Any]) -> None:
         patch = await self._shared.writer.report(entry, shown)
         self._judge(entry.ref, shown)
         if FIGURES & patch.keys():
@@ -138,7 +140,25 @@ class Reports:
             status: ApiModel = self._broker(entry, declared, vanished)
         else:
             status = self._managed(entry, declared, None, (), self._kept_binding(entry), vanished)
-        await self._report(entry, status)
+        await self._report(entry, dump_status(status))
+
+    async def write_counts(self, entry: Entry, counted: Mapping[str, int]) -> None:
+        """Bring nothing but the numbers of objects to what they are."""
+        if entry.status:
+            await self._report(entry, {**entry.status, "objects": dict(counted)})
+
+    async def write_unread(self, entry: Entry, unread: Unread, found: Findings) -> None:
+        """Say that the broker is silent about an object; everything else stays as it was last seen."""
+        if entry.declared is None:
+            return
+        about, since = "the broker says nothing about it now", self._shared.wall()
+        first = Outage(since, unread.reason, unread.message, self._shared.grace, about)
+        self._silent.setdefault(entry.ref, first)
+        if entry.ref.kind == GROUP:
+            self._take_note(entry, found)  # movers need its route, whether it can be seen or not
+        kept = self._kept_binding(entry)
+        status = self._managed(entry, entry.declared, None, (), kept, found.vanished)
+        await self._report(entry, dump_status(status))
 
     async def obstacle(self, entry: Entry) -> Finding | None:
         """What stands in the way of a group before anything is made for it."""
@@ -149,6 +169,7 @@ class Reports:
 
     def forget(self, ref: Ref) -> None:
         """The object is gone: nobody follows it any more."""
+        self._silent.pop(ref, None)
         self._readers.drop(ref)
         self._figures.pop(ref, None)
         self._bindings.forget(ref)
@@ -182,7 +203,7 @@ class Reports:
             "now": self._shared.wall(),
             "generation": entry.generation,
             "findings": findings,
-            "outage": self._outage() if found is None else None,
+            "outage": self._outage() or self._silent.get(entry.ref) if found is None else None,
             "mode": getattr(spec, "mode", None) or Mode.ENFORCE,
             "suspended": spec.suspend,
             "deleting": entry.deleting_since is not None,
@@ -192,6 +213,7 @@ class Reports:
             "compiled": compiled,
             "standings": found.standings if found is not None else (),
             "estate": vanished,
+            "defaults": effective_of(spec),
         }
         if entry.ref.kind == GROUP:
             return self._group(entry, declared, common, binding)
@@ -208,7 +230,6 @@ class Reports:
                 stats=stats,
                 figures_written=self._figures.get(entry.ref),
                 **common,
-            "defaults": effective_of(spec),
             )
         )
 

@@ -4,13 +4,14 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from headgate.api import Mode
 from headgate.brokers.base import Broker, BrokerFacts, Driver, Unreachable
-from headgate.core.claims import Claim, Farewell
+from headgate.core.claims import Claim, Farewell, released
 from headgate.core.estate import Ref
 from headgate.core.index import BROKER, GROUP, QUEUE, TOPIC
 from headgate.core.progress import Position
 from headgate.core.resolve import resolve
-from headgate.core.resource import Key, Observed
+from headgate.core.resource import Key, Observed, Unread
 from headgate.core.topology import Topology
 from headgate.core.vanished import Vanished, Word, estate_vanished
 from headgate.engine.intents import ACKNOWLEDGE, Intent, Situation, intent_of
@@ -25,7 +26,7 @@ class Item:
     """One object with all that its pass needs."""
 
     intent: Intent
-    observed: Mapping[Key, Observed]  # shared by all that were read together
+    observed: Mapping[Key, Observed | Unread]  # shared by all that were read together
     topology: Topology
 
 
@@ -40,6 +41,9 @@ class Sweep:
         position: Callable[[Ref], Position | None] = lambda _: None,
     ) -> None:
         self.vanished: Vanished | None = None
+        self.again = (
+            False  # something was made good: look again soon, so that its word is not asked for any more
+        )
         self.lost_topics: set[Ref] = set()
         self._ref = broker
         self._world = world
@@ -62,7 +66,7 @@ class Sweep:
             position=self._position,
         )
         intents = self._intents(due, situation)
-        observed = await broker.observe({key for intent in intents for key in intent.keys})
+        observed = self._counting(await broker.observe({key for each in intents for key in each.keys}))
         if full:
             self._judge(intents, observed, facts)
         if self.vanished is not None:
@@ -72,6 +76,11 @@ class Sweep:
             intents = self._intents(due, situation)
         intents.sort(key=lambda intent: self._rank(intent.ref))
         return {intent.ref: Item(intent, observed, topology) for intent in intents}
+
+    def _counting(self, read: Mapping[Key, Observed | Unread]) -> Mapping[Key, Observed | Unread]:
+        """What was read, without the marks of those who are gone and kept what they had."""
+        gone = self._world.is_gone
+        return {key: one if isinstance(one, Unread) else released(one, gone) for key, one in read.items()}
 
     def renewed(self, items: Sequence[Item]) -> list[Item]:
         """The same items, with groups as they compile now that their topics turned out to be what they are."""
@@ -120,7 +129,7 @@ class Sweep:
         for ref in tuple(due):
             due.update(dict.fromkeys(r for r in self._world.index.rivals(ref) if r in self._world.entries))
             entry = self._world.entries[ref]
-            if entry.deleting_since is not None:
+            if entry.leaving:
                 due.update(dict.fromkeys(self._world.users(ref)))
         return list(due)
 
@@ -128,20 +137,33 @@ class Sweep:
         entries = (self._world.entries[ref] for ref in refs)
         return [intent_of(entry.declared, situation) for entry in entries if entry.declared is not None]
 
-    def _judge(self, intents: Iterable[Intent], observed: Mapping[Key, Observed], facts: BrokerFacts) -> None:
+    def _judge(
+        self, intents: Iterable[Intent], observed: Mapping[Key, Observed | Unread], facts: BrokerFacts
+    ) -> None:
         """Whether so much is gone at once that somebody has to look before anything is made again."""
         broker = self._world.estate.brokers[self._ref]
         recorded = {i.claims[0].desired.key: i.claims[0].record.identity for i in intents if i.claims}
         mourned = {i.claims[0].desired.key for i in intents if i.claims and self._mourns(i.ref)}
+        waiting = {i.claims[0].desired.key for i in intents if i.claims and self._waits(i)}
         asked = self._world.entries[self._ref].status.get("lost") or {}
+        before = self.vanished
         self.vanished = estate_vanished(
             {key: identity for key, identity in recorded.items() if identity},
             observed,
             known_cluster=broker.record.identity,
             cluster=facts.identity,
-            word=Word(str(asked.get("externalId") or ""), broker.annotations.get(ACKNOWLEDGE, "")),
+            word=Word(str(asked.get("externalId") or ""), broker.annotations.get(ACKNOWLEDGE, ""), waiting),
             mourned=mourned,
         )
+        answered = self.vanished is not None and self.vanished.acknowledged
+        self.again = answered and self.vanished != before
+
+    def _waits(self, intent: Intent) -> bool:
+        """Whether something is still to be made good: what nobody acts on, or what was not well when last looked at."""
+        conditions = self._world.entries[intent.ref].status.get("conditions") or ()
+        ready = next((one for one in conditions if one["type"] == "Ready"), None)
+        well = ready is not None and (ready["status"] != "False" or ready["reason"] == "Unreachable")
+        return intent.claims[0].mode is not Mode.ENFORCE or not well
 
     def _mourns(self, ref: Ref) -> bool:
         return "lost" in self._world.entries[ref].status

@@ -15,7 +15,7 @@ from headgate.api import (
 )
 from headgate.api.common import ApiModel
 from headgate.core.estate import Ref
-from headgate.core.index import GROUP, POLICY
+from headgate.core.index import BROKER, GROUP, POLICY
 from headgate.core.outcomes import Finding, Outcome
 from headgate.core.resolve import unplaced
 from headgate.core.retry import worst_case
@@ -76,7 +76,7 @@ class Unplaced:
             return
         try:
             async with self._shared.gate:
-                if entry.deleting_since is not None:
+                if entry.leaving and not self._is_needed(entry):
                     await self._departures.orphan(entry)
                 else:
                     await self._shared.writer.report(entry, dump_status(self._status(entry)))
@@ -87,6 +87,10 @@ class Unplaced:
         except Exception:
             log.exception("%s: could not be reported on; it is looked at again", ref)
             self.queue.retry(ref)
+
+    def _is_needed(self, entry: Entry) -> bool:
+        """An EventBroker that cannot be read stays for those that live on it, like any other."""
+        return entry.ref.kind == BROKER and bool(self._shared.world.needed_by(entry.ref))
 
     def _is_early(self, entry: Entry) -> bool:
         """What a policy amounts to is known when its groups are; until then what was reported last stays."""

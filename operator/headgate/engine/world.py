@@ -1,13 +1,13 @@
 """Everything that was seen in the cluster, indexed by who depends on whom. Knows no broker and writes nothing."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, cast
 
 from headgate.api import KINDS, FieldError, Kind, load
-from headgate.core.claims import Record
+from headgate.core.claims import Owner, Record
 from headgate.core.estate import Declared, Estate, Ref
 from headgate.core.index import BROKER, Index
 from headgate.core.resolve import broker_of, references
@@ -44,6 +44,11 @@ class Entry:
         """Whether the object waits for us before it goes."""
         return FINALIZER in self.finalizers
 
+    @property
+    def leaving(self) -> bool:
+        """Whether the object is on its way out, alone or with its namespace."""
+        return self.deleting_since is not None
+
 
 class World:
     """The watched objects as one estate. `on_dirty` is called with every object that a change may concern."""
@@ -52,7 +57,8 @@ class World:
         self.estate = Estate(installation, {}, {}, {}, {}, {}, {})
         self.index = Index()
         self.entries: dict[Ref, Entry] = {}
-        self.terminating: set[str] = set()
+        self.ending: dict[str, datetime] = {}  # namespaces that are being deleted, since when
+        self._sights: set[str | None] = set()  # namespaces whose objects are all known; None: all of them
         self._dependents: dict[Ref, set[Ref]] = {}
         self._references: dict[Ref, tuple[Ref, ...]] = {}
         self._sent: dict[Ref, Mapping[str, Any]] = {}
@@ -71,16 +77,45 @@ class World:
         name = body["metadata"]["name"]
         labels = MappingProxyType(dict(body["metadata"].get("labels") or {}))
         namespaces = cast("dict[str, Mapping[str, str]]", self.estate.namespaces)
-        before = (namespaces.get(name), name in self.terminating)
+        before = namespaces.get(name)
         if event == "DELETED":
             namespaces.pop(name, None)
-            self.terminating.discard(name)
         else:
             namespaces[name] = labels
-            if "deletionTimestamp" in body["metadata"]:
-                self.terminating.add(name)
-        if before != (namespaces.get(name), name in self.terminating):
-            self._on_dirty([ref for ref in self.entries if ref.namespace == name])
+        if before != namespaces.get(name):
+            self._on_dirty(self._in(name))
+        ends = _time(body["metadata"].get("deletionTimestamp"))
+        self.see_ending(name, None if event == "DELETED" else ends)
+
+    def see_ending(self, namespace: str, since: datetime | None) -> None:
+        """Take note that a namespace is being deleted: everything in it is on its way out, asked one by one or not yet.
+
+        There is no way back from that, and no time either: rights that live in the namespace go with it.
+        """
+        if since is None:
+            self.ending.pop(namespace, None)
+        elif namespace not in self.ending:
+            self.ending[namespace] = since
+            for ref in self._in(namespace):
+                entry = self.entries[ref]
+                entry.deleting_since = entry.deleting_since or since
+                if entry.declared is not None and not entry.declared.deleting:
+                    entry.declared = replace(entry.declared, deleting=True)
+                    self._file(entry)
+            self._on_dirty(self._concerned(self._in(namespace)))
+
+    def listed(self, namespaces: Iterable[str | None]) -> None:
+        """Everything in these namespaces was told, None for all of them: what is not known from there is not there."""
+        self._sights.update(namespaces)
+
+    def is_gone(self, owner: Owner) -> bool:
+        """Whether the custom resource that a mark names is known not to exist any more.
+
+        It is known of our own installation only, and only where everything is seen.
+        """
+        seen = None in self._sights or owner.namespace in self._sights
+        ref = Ref(owner.kind, owner.namespace, owner.name)
+        return owner.installation == self.estate.installation and seen and ref not in self.entries
 
     def expect(self, ref: Ref, status: Mapping[str, Any]) -> None:
         """Take note of a status about to be written, so that its echo on the watch is no news."""
@@ -91,8 +126,12 @@ class World:
         before = self.entries.get(ref)
         self._absorb(ref, body)
         after = self.entries[ref]
-        if before is not None and before is not after and _was_edited(before, after):
+        if before is None or before is after:
+            return
+        if _was_edited(before, after):
             self._on_dirty((ref, *self.dependents(ref)))
+        if before.guarded and not after.guarded and after.deleting_since is not None:
+            self._on_dirty(self._waiting_for(ref))
 
     def gone(self, ref: Ref) -> None:
         """Take note that a write found the object gone; the watch says the same, only later."""
@@ -120,6 +159,11 @@ class World:
         """Everything that directly refers to an object."""
         return self._dependents.get(ref, set()) & self.entries.keys()
 
+    def needed_by(self, ref: Ref) -> set[Ref]:
+        """The same, without what was let go of and only waits for others to let it go."""
+        entries = self.entries
+        return {user for user in self.users(ref) if entries[user].guarded or not entries[user].leaving}
+
     def broker_of(self, ref: Ref) -> Ref | None:
         """The EventBroker an object lives on; None for objects of no broker, or while references dangle."""
         return broker_of(self.estate, ref)
@@ -135,11 +179,22 @@ class World:
         entry = self.entries.get(ref)
         if entry is None or (body is not None and body["metadata"]["uid"] != entry.uid):
             return
-        concerned = self.dependents(ref)
+        concerned = self.dependents(ref) | self._waiting_for(ref)
         del self.entries[ref]
         self._unfile(ref)
         self._sent.pop(ref, None)
         self._on_dirty((ref, *concerned))
+
+    def _in(self, namespace: str) -> list[Ref]:
+        return [ref for ref in self.entries if ref.namespace == namespace]
+
+    def _concerned(self, refs: Collection[Ref]) -> dict[Ref, None]:
+        return dict.fromkeys((*refs, *(other for ref in refs for other in self.dependents(ref))))
+
+    def _waiting_for(self, ref: Ref) -> set[Ref]:
+        """What is on its way out too and stayed for this object."""
+        used = self.entries.keys() & set(self._references.get(ref, ()))
+        return {other for other in used if self.entries[other].leaving}
 
     def _absorb(self, ref: Ref, body: Mapping[str, Any]) -> bool:
         """Whether anything changed that a decision may look at."""
@@ -184,8 +239,11 @@ class World:
             declared, errors = before.declared, before.errors
         else:
             declared, errors = _declare(ref, body)
+        asked, ends = _time(meta.get("deletionTimestamp")), self.ending.get(ref.namespace)
+        since = min(filter(None, (asked, ends)), default=None)
         if declared is not None:
-            declared = _renew(declared, meta, record_of(status.get("record") or {}))
+            record = record_of(status.get("record") or {})
+            declared = _renew(declared, meta, record, deleting=since is not None)
         return Entry(
             ref=ref,
             uid=meta["uid"],
@@ -195,7 +253,7 @@ class World:
             status=status,
             declared=declared,
             errors=errors,
-            deleting_since=_time(meta.get("deletionTimestamp")),
+            deleting_since=since,
         )
 
     def _refer(self, ref: Ref, to: tuple[Ref, ...]) -> None:
@@ -221,9 +279,10 @@ def _declare(ref: Ref, body: Mapping[str, Any]) -> tuple[Declared[Any] | None, t
     return Declared(ref, meta["uid"], meta["generation"], loaded, created), ()
 
 
-def _renew(declared: Declared[Any], meta: Mapping[str, Any], record: Record) -> Declared[Any]:
+def _renew(
+    declared: Declared[Any], meta: Mapping[str, Any], record: Record, *, deleting: bool
+) -> Declared[Any]:
     ours = {k: v for k, v in (meta.get("annotations") or {}).items() if k.startswith(ANNOTATIONS)}
-    deleting = "deletionTimestamp" in meta
     if declared.annotations == ours and declared.deleting == deleting and declared.record == record:
         return declared
     return replace(declared, annotations=MappingProxyType(ours), deleting=deleting, record=record)

@@ -1,7 +1,8 @@
 """From watch events to the engine's inbox; nothing is decided here. Knows neither brokers nor what events mean."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 import kopf
@@ -44,8 +45,12 @@ class Inbox(Protocol):
         """The objects of a kind that the engine believes to exist: uid to (namespace, name)."""
         ...
 
-    def listed(self) -> None:
-        """Everything that exists was told once: what is not known now is not there."""
+    def see_ending(self, namespace: str, since: datetime | None) -> None:
+        """A namespace of whose labels nothing is told is being deleted since then; None: it is not, or not any more."""
+        ...
+
+    def listed(self, parts: Collection[str | None]) -> None:
+        """Everything in these namespaces was told once, None for all: what is not known from there is not there."""
         ...
 
 

@@ -7,6 +7,8 @@ names are compared once. At rest neither happens.
 
 import asyncio
 import logging
+from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Protocol
 
 from headgate.handlers.events import KIND_NAMES, Inbox, Scope
@@ -36,22 +38,33 @@ class SetupError(Exception):
     """Nothing can work until somebody installs or permits something; the text says what."""
 
 
-async def tell_everything(kube: Lists, scope: Scope, inbox: Inbox) -> int:
-    """Tell the engine of all that exists; returns how many objects that are."""
-    lists, namespaces = await _patiently(kube, scope)
+@dataclass(frozen=True, slots=True)
+class Everything:
+    """What came of telling everything."""
+
+    objects: int
+    closed: tuple[str, ...] = ()  # served namespaces in which nothing may be listed: gone, or not granted yet
+
+
+async def tell_everything(kube: Lists, scope: Scope, inbox: Inbox) -> Everything:
+    """Tell the engine of all that exists."""
+    lists, namespaces, closed = await _patiently(kube, scope)
     for body in namespaces.items if namespaces else ():
         inbox.see_namespace(None, body)
     for kind, listing in lists:
         for body in listing.items:
             inbox.see(kind, None, body)
-    inbox.listed()
-    return sum(len(listing.items) for _, listing in lists)
+    inbox.listed([part for part in scope.parts if part not in closed])
+    return Everything(sum(len(listing.items) for _, listing in lists), tuple(sorted(closed)))
 
 
-async def _patiently(kube: Lists, scope: Scope) -> tuple[list[tuple[str, Listing]], Listing | None]:
+async def _patiently(
+    kube: Lists, scope: Scope
+) -> tuple[list[tuple[str, Listing]], Listing | None, Collection[str]]:
     while True:
         try:
-            return await _list_all(kube, scope), await kube.list_namespaces() if scope.everywhere else None
+            lists, closed = await _list_all(kube, scope)
+            return lists, await kube.list_namespaces() if scope.everywhere else None, closed
         except Unavailable as error:
             log.warning("the first list failed and is repeated: %s", error, extra={"reason": error.reason})
             await asyncio.sleep(error.retry_after or RETRY)
@@ -59,15 +72,31 @@ async def _patiently(kube: Lists, scope: Scope) -> tuple[list[tuple[str, Listing
             raise SetupError(f"the operator lacks a permission: {error}") from error
 
 
-async def _list_all(kube: Lists, scope: Scope) -> list[tuple[str, Listing]]:
-    wanted = [(kind, part) for kind in KIND_NAMES for part in scope.parts]
+async def _list_all(kube: Lists, scope: Scope) -> tuple[list[tuple[str, Listing]], Collection[str]]:
+    """Every list, and the namespaces that are closed; one of them takes the others down with it only if all are."""
+    parts = await asyncio.gather(*(_list_part(kube, part) for part in scope.parts))
+    closed = {
+        str(part): lists
+        for part, lists in zip(scope.parts, parts, strict=True)
+        if isinstance(lists, Forbidden)
+    }
+    if len(closed) == len(scope.parts):
+        raise next(iter(closed.values()))
+    for namespace, error in closed.items():
+        log.error("namespace %s is not served until that is permitted: %s", namespace, error)
+    return [pair for lists in parts if not isinstance(lists, Forbidden) for pair in lists], closed
+
+
+async def _list_part(kube: Lists, part: str | None) -> list[tuple[str, Listing]] | Forbidden:
     try:
-        lists = await asyncio.gather(*(kube.list(kind, part) for kind, part in wanted))
+        lists = await asyncio.gather(*(kube.list(kind, part) for kind in KIND_NAMES))
     except NotFound as error:
         raise SetupError(
             "the custom resource definitions are not installed: headgate crds | kubectl apply --server-side -f -"
         ) from error
-    return [(kind, listing) for (kind, _), listing in zip(wanted, lists, strict=True)]
+    except Forbidden as error:
+        return error
+    return list(zip(KIND_NAMES, lists, strict=True))
 
 
 def streams(scope: Scope) -> dict[str, tuple[str, str | None]]:
@@ -83,11 +112,17 @@ class Comparison:
         self._inbox = inbox
         self._streams = streams(scope)
         self._settle = settle
+        self._left: set[str | None] = set()
         self._due: asyncio.Queue[str] = asyncio.Queue()
+
+    def leave(self, namespace: str) -> None:
+        """Nothing of this namespace is compared any more, until its watches are opened again."""
+        self._left.add(namespace)
 
     def opened(self, stream: str) -> None:
         """A watch has been opened after a list."""
         if stream in self._streams:
+            self._left.discard(self._streams[stream][1])
             self._due.put_nowait(stream)
 
     async def run(self) -> None:
@@ -98,7 +133,8 @@ class Comparison:
             while not self._due.empty():
                 due.add(self._due.get_nowait())
             for stream in sorted(due):
-                await self._compare(stream)
+                if self._streams[stream][1] not in self._left:
+                    await self._compare(stream)
 
     async def _compare(self, stream: str) -> None:
         kind, part = self._streams[stream]
@@ -107,7 +143,7 @@ class Comparison:
             listing = await self._kube.list(kind, part, metadata_only=True)
         except KubeError as error:
             log.warning("%s could not be compared: %s", kind, error, extra={"reason": error.reason})
-            asyncio.get_running_loop().call_later(self._settle, self.opened, stream)
+            asyncio.get_running_loop().call_later(self._settle, self._due.put_nowait, stream)
             return
         present = {item["metadata"]["uid"] for item in listing.items}
         for uid, (namespace, name) in known.items():

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from headgate.handlers.events import Inbox, Scope
 from headgate.handlers.listing import Comparison, tell_everything
 from headgate.handlers.probes import Probes
+from headgate.handlers.served import Served
 from headgate.handlers.wiring import Watches
 from headgate.kube.client import KubeClient
 from headgate.kube.lease import Leadership
@@ -61,6 +62,7 @@ class Process:
     on_listening: Callable[[int], None] = lambda port: log.info("probes on port %d", port)
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _pulse: Pulse = field(init=False)
+    _closed: tuple[str, ...] = ()  # served namespaces that could not be listed
 
     def __post_init__(self) -> None:
         self._pulse = Pulse(self.now)
@@ -84,21 +86,31 @@ class Process:
                 await _within(LEASE_STOP, self.leadership.release(), "the Lease")
 
     async def _tell_everything(self) -> None:
-        count = await tell_everything(self.kube, self.scope, self.engine)
+        told = await tell_everything(self.kube, self.scope, self.engine)
+        self._closed = told.closed
         where = "all namespaces" if self.scope.everywhere else ", ".join(self.scope.namespaces)
-        log.info("acting on %d objects in %s", count, where)
+        log.info("acting on %d objects in %s", told.objects, where)
 
     async def _act(self) -> None:
         comparison = Comparison(self.kube, self.scope, self.engine)
         self._pulse.opened = comparison.opened
         watches = Watches(
-            self.kube.config, self.scope, self.engine, self._pulse, self.metrics, self.kube.known
+            self.kube.config,
+            self.scope,
+            self.engine,
+            self._pulse,
+            self.metrics,
+            self.kube.known,
+            self._closed,
+            comparison.leave,
         )
+        served = Served(self.kube, self.scope, self.engine, watches, closed=self._closed)
         watching_stop = asyncio.Event()
         tasks = {
             _task("engine", self.engine.run()),
             _task("watches", watches.run(watching_stop, self._take_signals)),
             _task("comparison", comparison.run()),
+            _task("served", served.run()),
             _task("stop", self._stop.wait()),
         }
         if self.leadership is not None:

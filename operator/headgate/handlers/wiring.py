@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 import kopf
+from kopf._cogs.structs.references import Insights, NamespaceName  # the one way to say later what is watched
 
 from headgate.handlers.events import Inbox, Scope, watch
 from headgate.handlers.listing import streams
@@ -62,15 +63,36 @@ class Watches:
     pulse: Pulse
     metrics: Metrics
     known: Known = field(default_factory=Known)  # what the inbox was told by other ways
+    closed: Collection[str] = ()  # namespaces of the scope that are not watched for now
+    on_left: Callable[[str], None] = lambda _: None  # told of every namespace that is not watched any more
+    _insights: Insights = field(default_factory=Insights)
 
     async def run(self, stop: asyncio.Event, on_started: Callable[[], None]) -> None:
         """Watch until told to stop. `on_started` is called once kopf has taken its places, the signals' too."""
-        for stream in streams(self.scope):
-            self.pulse.expect(stream)
+        for stream, (_, namespace) in streams(self.scope).items():
+            if namespace not in self.closed:
+                self.pulse.expect(stream)
         async with (
             AsyncExitStack() as sessions
         ):  # which kopf leaves open when it is ended in the middle of something
             await self._watch(stop, on_started, sessions)
+
+    async def enter(self, namespace: str) -> None:
+        """Begin to watch a namespace; kopf lists it first and so tells what is there."""
+        for stream in streams(Scope((namespace,))):
+            self.pulse.expect(stream)
+        async with self._insights.revised:
+            self._insights.namespaces.add(NamespaceName(namespace))
+            self._insights.revised.notify_all()
+
+    async def leave(self, namespace: str) -> None:
+        """End watching a namespace: kopf, left to itself, ends the process when it may not watch any more."""
+        async with self._insights.revised:
+            self._insights.namespaces.discard(NamespaceName(namespace))
+            self._insights.revised.notify_all()
+        for stream in streams(Scope((namespace,))):
+            self.pulse.forget(stream)
+        self.on_left(namespace)
 
     async def _watch(
         self, stop: asyncio.Event, on_started: Callable[[], None], sessions: AsyncExitStack
@@ -82,7 +104,8 @@ class Watches:
             memo=Nothing(),
             standalone=True,
             clusterwide=self.scope.everywhere,
-            namespaces=self.scope.namespaces,
+            namespaces=[name for name in self.scope.namespaces if name not in self.closed],
+            insights=self._insights,
             stop_flag=stop,
         )
         on_started()

@@ -1,13 +1,13 @@
 """Every call that Headgate makes to a cluster, each one request. Decides nothing and repeats nothing."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
 from headgate.kube import paths, read
 from headgate.kube.config import KubeConfig
 from headgate.kube.discovery import Discovery
-from headgate.kube.errors import NotFound
+from headgate.kube.errors import NotFound, error_of
 from headgate.kube.known import Known
 from headgate.kube.transport import DEADLINE, JSON_PATCH, MERGE, Meter, Transport, unmetered
 from headgate.kube.values import ConfigMap, Lease, Listing, Named, Owner, Rival, Scale, Secret
@@ -15,6 +15,9 @@ from headgate.kube.values import ConfigMap, Lease, Listing, Named, Owner, Rival,
 PAGE: Final = 500
 MANAGER: Final = "headgate"
 METADATA_ONLY: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+METADATA_WATCH: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+WATCH: Final = 40  # seconds after which the server ends that watch: opened anew, it shows whether our rights are still there
+SILENCE: Final = 90.0  # seconds; bookmarks come every 60
 LEASES: Final = "coordination.k8s.io/v1"
 HPAS: Final = ("autoscaling/v2", "HorizontalPodAutoscaler")
 SCALED_OBJECTS: Final = ("keda.sh/v1alpha1", "ScaledObject")
@@ -53,6 +56,21 @@ class KubeClient:
     async def list_namespaces(self) -> Listing:
         """All namespaces."""
         return await self._pages(paths.core("namespaces", None), None)
+
+    async def follow_namespace(self, name: str) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        """One namespace, metadata only: as it is, then every change of it, until the server ends the watch.
+
+        The path is the old one for a single object: the only one to which a Role inside that very namespace can give a
+        right. Namespaces as a collection belong to the cluster.
+        """
+        path = paths.core(f"watch/namespaces/{name}", None)
+        query = {"allowWatchBookmarks": "true", "timeoutSeconds": str(WATCH)}
+        async for event in self._http.follow(path, silence=SILENCE, accept=METADATA_WATCH, **query):
+            body = event["object"]
+            if event["type"] == "ERROR":
+                raise error_of(int(body.get("code") or 0), f"GET {path}: {body.get('message')}")
+            if event["type"] != "BOOKMARK":
+                yield event["type"], body
 
     async def namespace_uid(self, name: str) -> str:
         """The uid of a namespace; kube-system's names the cluster."""
@@ -175,6 +193,12 @@ class KubeClient:
     async def get_lease(self, namespace: str, name: str) -> Lease:
         """A Lease."""
         return read.lease(await self._http.get(paths.of_group(LEASES, "leases", namespace, name)))
+
+    async def find_leases(self, name: str) -> tuple[str, ...]:
+        """The namespaces that have a Lease of this name."""
+        path = paths.of_group(LEASES, "leases", None)
+        listing = await self._pages(path, METADATA_ONLY, fieldSelector=f"metadata.name={name}")
+        return tuple(item["metadata"]["namespace"] for item in listing.items)
 
     async def create_lease(self, namespace: str, name: str, spec: Mapping[str, Any]) -> Lease:
         """A new Lease; Conflict when somebody was faster."""

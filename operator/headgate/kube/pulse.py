@@ -28,6 +28,11 @@ class Pulse:
         """From now on this stream has to show life."""
         self._beats.setdefault(stream, self._now())
 
+    def forget(self, stream: Stream) -> None:
+        """Nobody watches this any more."""
+        self._beats.pop(stream, None)
+        self._listed.discard(stream)
+
     def beat(self, stream: Stream) -> None:
         """Something arrived and was taken in."""
         if stream in self._beats:

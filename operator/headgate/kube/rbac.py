@@ -54,9 +54,11 @@ def _workloads() -> tuple[Rule, ...]:
 
 def _surroundings() -> tuple[Rule, ...]:
     routes = "bindings of groups and the routes of the mover; without it bindings are in status only"
+    ending = "whether a served namespace is being deleted: then all is let go before these rights go with it"
     lease, one = "coordination.k8s.io", "one operator acts at a time"
     return (
         Rule("operator", "", "namespaces", ("get", "list", "watch"), "whose labels may use what", "cluster"),
+        Rule("operator", "", "namespaces", ("watch",), ending, optional=True),
         Rule(
             "operator", "", "secrets", ("get",), "credentials of a broker, by the name an EventBroker gives"
         ),

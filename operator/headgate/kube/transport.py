@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -82,16 +83,37 @@ class Transport:
         self._meter = meter
         self._timeout = aiohttp.ClientTimeout(total=deadline, sock_connect=min(deadline, 5.0))
         self._session: aiohttp.ClientSession | None = None
+        self._watching: aiohttp.ClientSession | None = (
+            None  # each watch holds a connection for as long as it lasts
+        )
 
     async def aclose(self) -> None:
         """Close the pool."""
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        for session in filter(None, (self._session, self._watching)):
+            await session.close()
+        self._session = self._watching = None
 
     async def get(self, path: str, *, accept: str = JSON, **query: str) -> dict[str, Any]:
         """Read one path."""
         return await self._send("GET", path, query=query, headers={"Accept": accept})
+
+    async def follow(
+        self, path: str, *, silence: float, accept: str = JSON, **query: str
+    ) -> AsyncIterator[dict[str, Any]]:
+        """What a watch brings, until the server ends it; silent for too long counts as broken."""
+        if self._watching is None:
+            self._watching = open_session(self.config, limit=0)
+        timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=self._timeout.sock_connect, sock_read=silence
+        )
+        with _told(f"GET {path}", f"for {silence:g}s"):
+            async with self._watching.get(
+                self._url(path, query), headers={"Accept": accept}, timeout=timeout
+            ) as response:
+                if not response.ok:
+                    _answer("GET", path, response, await response.read())
+                async for line in response.content:
+                    yield json.loads(line)
 
     async def write(
         self,
@@ -122,23 +144,32 @@ class Transport:
             self._session = open_session(self.config, limit=CONNECTIONS)
         loop = asyncio.get_running_loop()
         start, code = loop.time(), 0
-        url = URL(self.config.server + path, encoded=True).with_query(query)
+        url = self._url(path, query)
         try:
-            async with self._session.request(
-                verb, url, data=data, headers=headers, timeout=self._timeout
-            ) as response:
-                code = response.status
-                return _answer(verb, path, response, await response.read())
-        except aiohttp.ClientConnectorError as error:
-            raise Unavailable(
-                f"{verb} {path}: the API server cannot be reached ({error.os_error})"
-            ) from error
-        except TimeoutError as error:
-            raise Unknown(f"{verb} {path}: no answer within {self._timeout.total:g}s") from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise Unknown(f"{verb} {path}: the connection broke ({type(error).__name__})") from error
+            with _told(f"{verb} {path}", f"within {self._timeout.total:g}s"):
+                async with self._session.request(
+                    verb, url, data=data, headers=headers, timeout=self._timeout
+                ) as response:
+                    code = response.status
+                    return _answer(verb, path, response, await response.read())
         finally:
             self._meter(verb, code, loop.time() - start)
+
+    def _url(self, path: str, query: Mapping[str, str]) -> URL:
+        return URL(self.config.server + path, encoded=True).with_query(query)
+
+
+@contextmanager
+def _told(what: str, limit: str) -> Iterator[None]:
+    """Whatever goes wrong between here and the API server, as errors of this package."""
+    try:
+        yield
+    except aiohttp.ClientConnectorError as error:
+        raise Unavailable(f"{what}: the API server cannot be reached ({error.os_error})") from error
+    except TimeoutError as error:
+        raise Unknown(f"{what}: no answer {limit}") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise Unknown(f"{what}: the connection broke ({type(error).__name__})") from error
 
 
 def _answer(verb: str, path: str, response: aiohttp.ClientResponse, raw: bytes) -> dict[str, Any]:

@@ -33,9 +33,11 @@ def judged(
     asked: str = "",
     given: str = "",
     mourned: tuple[Key, ...] = (),
+    well: int = 0,
 ) -> Vanished | None:
+    """The last `well` objects were well when last looked at."""
     found = held(count, gone=gone, replaced=replaced)
-    word = Word(asked, given)
+    word = Word(asked, given, tuple(recorded(count - well)))
     return estate_vanished(
         recorded(count), found, known_cluster=known, cluster=cluster, word=word, mourned=mourned
     )
@@ -117,6 +119,30 @@ def test_an_acknowledged_loss_is_made_good_to_the_last_object() -> None:
     assert half_way.acknowledged
     assert half_way.gone == frozenset({Key("tank", "t0")})
     assert judged(5, asked=asked, given=asked) is None
+
+
+def test_the_word_on_a_loss_that_was_made_good_does_not_end_the_next_one() -> None:
+    """The annotation stands there for ever, and the question may stand in status for a moment longer."""
+    asked = token(judged(8, gone=8))
+    second = judged(8, gone=8, asked=asked, given=asked, well=8)
+    assert second is not None
+    assert (second.acknowledged, second.token != asked) == (False, True)
+    assert token(judged(8, gone=8, asked=second.token, given=asked, well=0)) == second.token
+
+
+def test_a_second_loss_in_the_middle_of_making_good_the_first_is_asked_about_whole() -> None:
+    asked = token(judged(9, gone=9))
+    second = judged(9, gone=9, asked=asked, given=asked, well=5)
+    assert second is not None
+    assert (second.acknowledged, len(second.gone)) == (False, 9)
+
+
+def test_single_losses_beside_one_that_is_made_good_are_told_one_by_one() -> None:
+    asked = token(judged(9, gone=9))
+    rest = judged(9, gone=9, asked=asked, given=asked, well=3)
+    assert rest is not None
+    assert (rest.acknowledged, rest.gone) == (True, frozenset(list(recorded(9))[:6]))
+    assert judged(9, gone=3, asked=asked, given=asked, well=9) is None
 
 
 def test_an_estate_that_comes_back_by_itself_needs_no_word() -> None:

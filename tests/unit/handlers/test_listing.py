@@ -1,15 +1,16 @@
 """What the engine is told before the watches open, and what it is told when they had to start over."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pytest
 
 from headgate.handlers.events import KIND_NAMES, Scope
-from headgate.handlers.listing import Comparison, SetupError, streams, tell_everything
+from headgate.handlers.listing import Comparison, Everything, SetupError, streams, tell_everything
 from headgate.kube.errors import Forbidden, KubeError, NotFound, Unavailable
 from headgate.kube.values import Listing
 from headgate.local.waiting import until
@@ -55,21 +56,24 @@ class Told:
     def known(self, kind: str) -> Mapping[str, tuple[str, str]]:
         return self.uids if kind == "EventTopic" else {}
 
-    def listed(self) -> None:
-        self.heard.append(("listed", None, ""))
+    def see_ending(self, namespace: str, since: datetime | None) -> None:
+        self.heard.append(("ending", None if since is None else str(since), namespace))
+
+    def listed(self, parts: Collection[str | None]) -> None:
+        self.heard.append(("listed", None, ",".join(map(str, parts))))
 
 
 async def test_everything_is_told_namespaces_first_and_the_end_last() -> None:
     told = Told()
     lists = Lists({"EventTopic": [body("t1"), body("t2")], "EventBroker": [body("b1")]})
-    count = await tell_everything(lists, Scope(), told)
-    assert count == 3
+    found = await tell_everything(lists, Scope(), told)
+    assert found == Everything(3)
     assert told.heard == [
         ("Namespace", None, "shop"),
         ("EventBroker", None, "b1"),
         ("EventTopic", None, "t1"),
         ("EventTopic", None, "t2"),
-        ("listed", None, ""),
+        ("listed", None, "None"),
     ]
 
 

@@ -69,7 +69,7 @@ class Writer:
             raise Unreachable("Changed", f"{change.key} vanished while it was updated")
         _same(change, info)
         mark = mark_of(info["config"])
-        if change.action is Action.UPDATE and mark not in (None, str(change.owner)):
+        if mark not in (None, str(change.owner), *filter(None, (change.replaces,))):
             raise Refused("OwnedByAnother", f"{change.key} bears the mark of {mark}")
         for step in _steps(desired, info["config"]):
             info = await self._send(
@@ -151,7 +151,7 @@ def _kept_marks(change: Change, info: Json) -> Mapping[str, str]:
     found = (info["config"].get("metadata") or {}).get(IDENTITY)
     if change.key == ADVISORIES:
         return {IDENTITY: found} if found else _marks(change)
-    fresh = change.action is Action.ADOPT and mark_of(info["config"]) is None
+    fresh = change.action is Action.ADOPT and mark_of(info["config"]) != str(change.owner)
     return {**_marks(change), ADOPTED: "true"} if fresh else _marks(change)
 
 
