@@ -1,10 +1,12 @@
 """What the world takes for news, and whom it tells."""
 
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from headgate.core.claims import Owner
 from headgate.core.estate import Ref
 from headgate.engine.world import FINALIZER, World
 
@@ -147,3 +149,88 @@ def test_a_spec_that_cannot_be_read_is_kept_with_what_is_wrong(told: Told) -> No
     assert entry.declared is None
     assert entry.errors
     assert TOPIC not in told.world.estate.topics
+
+
+# --- ends
+
+
+def ended(told: Told, event: str = "MODIFIED") -> None:
+    meta = {"name": NAMESPACE, "deletionTimestamp": "2026-11-21T10:00:00Z"}
+    told.world.see_namespace(event, {"metadata": meta})
+
+
+def test_when_a_namespace_ends_everything_in_it_is_on_its_way_out_asked_or_not(told: Told) -> None:
+    ended(told)
+    assert told.take() >= {BROKER, TOPIC, GROUP, POLICY}
+    assert all(entry.leaving for entry in told.world.entries.values())
+    assert told.world.estate.topics[TOPIC].deleting
+    ended(told)
+    assert told.take() == set()
+
+
+def test_what_is_seen_after_its_namespace_began_to_end_is_on_its_way_out_too(told: Told) -> None:
+    told.world.see_ending(NAMESPACE, datetime(2026, 11, 21, 10, tzinfo=UTC))
+    told.take()
+    told.see(TOPIC, version=2, metadata={"deletionTimestamp": "2026-11-21T10:00:05Z"})
+    entry = told.world.entries[TOPIC]
+    assert (entry.deleting_since, told.take()) == (datetime(2026, 11, 21, 10, tzinfo=UTC), set())
+
+
+def test_a_namespace_that_is_gone_may_come_back(told: Told) -> None:
+    ended(told)
+    for ref in (TOPIC, GROUP, POLICY, BROKER):
+        told.see(ref, "DELETED")
+    ended(told, "DELETED")
+    told.see(BROKER, "ADDED", version=9)
+    assert not told.world.entries[BROKER].leaving
+
+
+def test_who_was_let_go_of_is_needed_by_nobody_and_those_who_stayed_for_it_hear(told: Told) -> None:
+    for ref in (BROKER, TOPIC):
+        told.see(ref, version=2, metadata={"finalizers": [FINALIZER]})
+    told.world.see_ending(NAMESPACE, datetime(2026, 11, 21, 10, tzinfo=UTC))
+    told.take()
+    assert told.world.needed_by(BROKER) == {TOPIC}
+    told.world.absorb(TOPIC, body(TOPIC, version=3))
+    assert told.world.needed_by(BROKER) == set()
+    assert told.take() == {BROKER}
+
+
+def test_a_broker_on_its_way_out_hears_when_its_last_user_is_gone(told: Told) -> None:
+    told.see(BROKER, version=2, metadata={"deletionTimestamp": "2026-11-21T10:00:00Z"})
+    told.take()
+    told.see(TOPIC, "DELETED")
+    assert BROKER in told.take()
+
+
+def owner(name: str, *, namespace: str = NAMESPACE, installation: str = "cluster") -> Owner:
+    return Owner(installation, "EventTopic", namespace, name)
+
+
+GONE: dict[str, tuple[tuple[str | None, ...], Owner, bool]] = {
+    "what is known is there": ((None,), owner("orders"), False),
+    "what is not known is gone where everything is seen": ((None,), owner("other"), True),
+    "and where its namespace is seen": ((NAMESPACE,), owner("other"), True),
+    "what lies in a namespace that is not seen may be there": (
+        (NAMESPACE,),
+        owner("x", namespace="far"),
+        False,
+    ),
+    "what another installation has may be there": ((None,), owner("x", installation="theirs"), False),
+    "before anything was listed all may be there": ((), owner("other"), False),
+}
+
+
+@pytest.mark.parametrize(("seen", "asked", "gone"), GONE.values(), ids=GONE.keys())
+def test_whose_marks_count_no_more(
+    told: Told, seen: tuple[str | None, ...], asked: Owner, *, gone: bool
+) -> None:
+    told.world.listed(seen)
+    assert told.world.is_gone(asked) is gone
+
+
+def test_an_object_that_cannot_be_read_is_not_gone(told: Told) -> None:
+    told.world.listed((None,))
+    broken = body(TOPIC, version=2, metadata={"generation": 2})
+    told.world.see("EventTopic", "MODIFIED", {**broken, "spec": {"retention": 7}})
+    assert not told.world.is_gone(owner("orders"))
