@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint fmt types imports unit contract kube faults e2e gen verify lock bench clean
+.PHONY: help setup demo test lint fmt types imports unit contract kube faults e2e gen verify lock sim bench clean
 
 help: ## Show what can be made
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ verify: setup ## Fail when a generated file differs from its source
 
 lock: ## Renew requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --universal --no-header --no-emit-index-url -q -o requirements.lock --upgrade
+
+sim: setup ## Play the standard traces in every setting, renew docs/simulation.md (CHECK=1: only compare)
+	@echo "==> sim: 13 traces, 14 settings (about two minutes)"; $(BIN)/python -m bench.simulation $(if $(CHECK),--check) $(if $(ACCEPT),--accept)
 
 bench: setup ## Measure against the floor, print the figures
 	@$(BIN)/python -m bench.run

@@ -121,13 +121,13 @@ def _drawn(scenario: "Scenario", told: "list[Told]", path: Path) -> int:
 
 def _listed() -> int:
     from headgate.sim.rivals import ABOUT  # noqa: PLC0415  (not needed to print help)
-    from headgate.sim.traces import TRACES  # noqa: PLC0415
+    from headgate.sim.traces import MORE, TRACES  # noqa: PLC0415
 
     def lines(title: str, entries: "Sequence[tuple[str, str]]") -> None:
         width = max(len(name) for name, _ in entries)
         sys.stdout.write(f"{title}:\n" + "".join(f"  {name:<{width}}  {about}\n" for name, about in entries))
 
-    traces: list[Trace] = list(TRACES.values())
+    traces: list[Trace] = [*TRACES.values(), *MORE.values()]
     lines("traces, two hours each", [(trace.name, trace.about) for trace in traces])
     lines("policies", list(ABOUT.items()))
     return 0

@@ -15,8 +15,9 @@ from headgate.core.members import member
 from headgate.core.rates import recalled
 from headgate.core.workload import Member
 from headgate.sim.setting import STANDARD_RATE, USUAL_TERMS, USUAL_WORKERS, Scenario, Terms, Trace, Workers
-from headgate.sim.traces import TRACES, BadTraceError, from_csv
+from headgate.sim.traces import MORE, TRACES, BadTraceError, from_csv
 
+_KNOWN: Final = {**TRACES, **MORE}
 _PATIENCE: Final = timedelta(minutes=1)  # no policy for retries is at hand
 _WORKERS: Final = ("partitions", "service_rate", "pod_start", "commit_interval", "pause")
 _ASSUMED: Final = (
@@ -40,7 +41,10 @@ def scenario_of(args: argparse.Namespace) -> tuple[Scenario, tuple[str, ...]]:
         notes = tuple(note for note in notes if note != _ASSUMED)
     workers = replace(workers, **chosen)
     workers = replace(workers, partitions=workers.partitions or None, eager=args.eager)
-    return Scenario(_trace(args.trace), workers, _terms(args, terms), args.seed), notes
+    trace = _trace(args.trace)
+    if trace.failing is not None and workers.partitions is not None:
+        raise InputError(f"--trace {trace.name}: is about a queue; add --partitions 0")
+    return Scenario(trace, workers, _terms(args, terms), args.seed), notes
 
 
 def _terms(args: argparse.Namespace, declared: Terms) -> Terms:
@@ -54,11 +58,11 @@ def _terms(args: argparse.Namespace, declared: Terms) -> Terms:
 
 
 def _trace(named: str) -> Trace:
-    if named in TRACES:
-        return TRACES[named]
+    if named in _KNOWN:
+        return _KNOWN[named]
     path = Path(named)
     if not path.exists():
-        known = ", ".join(TRACES)
+        known = ", ".join(_KNOWN)
         raise InputError(f"--trace {named}: is no file, and no standard trace; these are {known}")
     try:
         return from_csv(path.stem, path.read_text(encoding="utf-8").splitlines())

@@ -23,10 +23,10 @@ MINUTE: Final = 60
 def draw(scenario: Scenario, runs: Sequence[Run], path: Path) -> None:
     """Write the picture."""
     figure, axes = plt.subplots(3, 1, sharex=True, figsize=(14, 9), height_ratios=(1, 2, 2))
-    figure.subplots_adjust(left=0.06, right=0.985, top=0.92, bottom=0.07, hspace=0.1)
+    figure.subplots_adjust(left=0.06, right=0.985, top=0.91, bottom=0.07, hspace=0.1)
     minutes = [second / MINUTE for second in range(scenario.seconds)]
     axes[0].plot(minutes, scenario.trace.rates, color=PROMISE, linewidth=1)
-    axes[0].set_ylabel("events arriving per second")
+    axes[0].set_ylabel("arriving per second")
     for colour, run in zip((COLOURS * len(runs))[: len(runs)], runs, strict=True):
         axes[1].plot(minutes, run.ages, color=colour, linewidth=1, label=run.policy)
         _replicas(axes[2], run, colour)
@@ -39,8 +39,8 @@ def draw(scenario: Scenario, runs: Sequence[Run], path: Path) -> None:
         axis.set_xlim(0, scenario.seconds / MINUTE)
         for span in scenario.trace.blind:
             axis.axvspan(span.begin / MINUTE, span.end / MINUTE, color=AWAY, alpha=0.1, linewidth=0)
-    axes[2].legend(loc="upper right", fontsize=8, ncols=len(runs))
-    figure.suptitle(f"{scenario.trace.name}: {scenario.trace.about}", fontsize=13)
+    figure.legend(*axes[2].get_legend_handles_labels(), loc=(0.06, 0.925), fontsize=8, ncols=4)
+    figure.suptitle(f"{scenario.trace.name}: {scenario.trace.about}", fontsize=13, y=0.985)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -36,7 +36,7 @@ class Ours:
         self._state = State() if rate is None else State(rates={_NAME: rate})
         self._history = History()
         self._heads: tuple[int, ...] = ()
-        self._workers = scenario.workers
+        self._limit, self._concurrency = scenario.in_flight_limit, scenario.workers.concurrency
 
     def replicas(self, look: Look) -> int:
         """One look of the sampler and the decision that follows from it."""
@@ -58,7 +58,7 @@ class Ours:
         self._heads = reading.heads
 
     def _load(self, now: datetime) -> Load:
-        terms, workers = self._terms, self._workers
+        terms = self._terms
         return Load(
             _NAME,
             figures(self._history, now, PATIENCE),
@@ -66,8 +66,8 @@ class Ours:
             drain_within=timedelta(seconds=terms.drain_within),
             patience=PATIENCE,
             capacity=terms.capacity,
-            per_replica=None if workers.in_flight_limit is None else workers.concurrency,
-            total=workers.in_flight_limit,
+            per_replica=None if self._limit is None else self._concurrency,
+            total=self._limit,
         )
 
 

@@ -64,6 +64,16 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class Failing:
+    """First attempts of a queue that fail and wait for another one, which succeeds; meanwhile they are in flight."""
+
+    span: Span
+    share: float
+    delay: int  # seconds until the retry
+    limit: int  # events that may be in flight, unless the workers have a limit of their own
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """Arrivals over time, and what goes wrong meanwhile."""
 
@@ -74,6 +84,7 @@ class Trace:
     hot: float = 0.0  # share of all events that belong to one partition
     slowing: float = 1.0  # what is left of the service rate at the end
     limit: Limit | None = None
+    failing: Failing | None = None  # for queues only
     blocked: Span | None = None  # one partition makes no progress
     blind: tuple[Span, ...] = ()  # nothing can be read of the broker
     pause: int | None = None  # seconds of an eager rebalance; None: as the workers do it
@@ -99,6 +110,12 @@ class Scenario:
         if self.terms.minimum is None:
             return 0 if self.trace.to_zero else 1
         return self.terms.minimum
+
+    @property
+    def in_flight_limit(self) -> int | None:
+        """Events that may be in flight at the same time, over all replicas; None: no limit."""
+        failing = self.trace.failing
+        return self.workers.in_flight_limit or (failing.limit if failing is not None else None)
 
     @property
     def start(self) -> int:

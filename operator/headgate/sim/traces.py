@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-from headgate.sim.setting import STANDARD_RATE, Limit, Span, Trace
+from headgate.sim.setting import STANDARD_RATE, Failing, Limit, Span, Trace
 
 HOURS: Final = 7200
 _MOST_SECONDS: Final = 7 * 86400
@@ -89,6 +89,15 @@ _STANDARD: Final = (
         start=0,
     ),
 )
+_MORE: Final = (
+    Trace(
+        "retry_storm",
+        "a queue with 100/s, and an hour in which a tenth fails and waits two minutes; 1,000 may be in flight",
+        _steady(100),
+        failing=Failing(Span(1800, 5400), 0.1, 120, 1000),
+    ),
+)
+MORE: Final[Mapping[str, Trace]] = {trace.name: trace for trace in _MORE}  # not among the thirteen
 TRACES: Final[Mapping[str, Trace]] = {trace.name: trace for trace in _STANDARD}
 
 

@@ -14,6 +14,7 @@ from headgate.sim.assignment import assign
 from headgate.sim.noise import Noise
 from headgate.sim.pods import Crew
 from headgate.sim.policy import Look, Reading
+from headgate.sim.retries import Retries
 from headgate.sim.setting import Scenario
 
 NEVER: Final = 10**9
@@ -58,6 +59,7 @@ class World:
         self._calm_since: int | None = (
             None  # nobody has been behind since; positions are not kept up meanwhile
         )
+        self._retries = Retries(trace.failing) if trace.failing and self._is_queue else None
         self._turn = 0  # when something changes next
         self._settle_in()
 
@@ -78,7 +80,9 @@ class World:
         while self.now < until:
             if self.now >= self._turn:
                 self._change()
-            if self._calm_since is None:
+            if self._retries is not None and self._retries.now_or_due(self.now):
+                self._storm(min(until, self._turn), self._retries)
+            elif self._calm_since is None:
                 self._work(min(until, self._turn))
             else:
                 self._glide(min(until, self._turn))
@@ -145,6 +149,31 @@ class World:
         if not behind:
             self._calm_since = now
             self._reached.clear()
+
+    def _storm(self, end: int, retries: Retries) -> None:
+        """Seconds in which some events of a queue fail, or come again."""
+        self._catch_up()
+        hold = self._scenario.workers.concurrency
+        while self.now < end:
+            rate = self._rates[self.now]
+            free = self._free(retries.waiting)
+            most = min(rate * self._power, self._ceiling) if self._groups else 0.0
+            self._level += self._arrivals[self.now]
+            self._totals.append(self._level)
+            again = retries.take(self.now, most)
+            room = min(rate * free / hold, retries.most(self.now, free))
+            first = min(self._level - self._at[0], most - again, room)
+            retries.fail(self.now, first)
+            self._at[0] += first
+            self.now += 1
+            self.worked += first + again
+            self.repeated += again
+            self.ages.append(max(0, self.now - bisect_right(self._totals, self._lowest(self.now) + _NEARLY)))
+
+    def _free(self, waiting: float) -> float:
+        """Events that may be handed out beside those that wait for a retry."""
+        limit = self._scenario.in_flight_limit
+        return float("inf") if limit is None else max(0.0, limit - waiting)
 
     def _divide(self, group: list[int], most: float, level: float) -> None:
         """One replica's second among its partitions: equal parts, of which some need less."""
@@ -214,7 +243,13 @@ class World:
         else:
             self._ceiling = float("inf")
         edges = [self.crew.next_ready(self.now) or NEVER, *self._resume]
-        edges += [edge for span in (blocked, limit and limit.span) if span for edge in (span.begin, span.end)]
+        failing = self._retries and self._retries.failing.span
+        edges += [
+            edge
+            for span in (blocked, limit and limit.span, failing)
+            if span
+            for edge in (span.begin, span.end)
+        ]
         self._turn = min((edge for edge in edges if edge > self.now), default=NEVER)
 
     def _join(self, ready: list[int]) -> None:
@@ -272,10 +307,8 @@ class World:
 
     def _fed(self, replicas: int) -> float:
         """The replicas of a queue that get anything to do, given how much may be in flight."""
-        workers = self._scenario.workers
-        if workers.in_flight_limit is None:
-            return replicas
-        return min(replicas, workers.in_flight_limit / workers.concurrency)
+        limit = self._scenario.in_flight_limit
+        return replicas if limit is None else min(replicas, limit / self._scenario.workers.concurrency)
 
     _power: float = 1  # replicas that work on one group of partitions: all of them where there are none
 
@@ -304,9 +337,10 @@ class World:
         return self._level if self._calm_since is not None else self._at[partition]
 
     def _reading(self) -> Reading:
+        delayed = int(self._retries.waiting) if self._retries is not None else 0
         if self._is_queue:
             flying = int(self._in_flight(len(self._owned)) + _NEARLY)
-            positions, kept = [self._at_now(0)], flying
+            positions, kept = [self._at_now(0)], int(min(flying, self._free(delayed))) + delayed
         else:
             self._note_commits()
             positions, kept = self._committed, 0
@@ -317,8 +351,9 @@ class World:
             bisect_right(totals, at + _NEARLY) if head > there else None
             for at, head, there in zip(positions, heads, done, strict=True)
         ]
+        kept = min(kept, done[0])
         settled = (done[0] - kept,) if kept else done
-        return Reading(heads, done, settled, tuple(self._owners), kept, 0, tuple(oldest))
+        return Reading(heads, done, settled, tuple(self._owners), kept, delayed, tuple(oldest))
 
 
 def _shares(count: int, hot: float) -> list[float]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.sim.simulating import EXACT, Script, scenario, trace
 
 from headgate.sim.play import play
-from headgate.sim.setting import Limit, Scenario, Span, Terms, Workers
+from headgate.sim.setting import Failing, Limit, Scenario, Span, Terms, Workers
 from headgate.sim.traces import TRACES
 from headgate.sim.world import World
 
@@ -38,6 +38,8 @@ mishaps = st.fixed_dictionaries(
         "slowing": st.sampled_from([1.0, 0.3]),
         "blocked": st.none() | spans,
         "limit": st.none() | st.builds(Limit, spans, st.floats(0, 300)),
+        "failing": st.none()
+        | st.builds(Failing, spans, st.floats(0, 1), st.integers(1, 60), st.integers(1, 300)),
         "start": st.integers(0, 5),
         "to_zero": st.just(value=True),
     }
@@ -249,3 +251,37 @@ def test_events_in_the_hands_of_stopped_replicas_come_again() -> None:
 def test_what_a_run_costs(rates: list[float], at: dict[int, int], events: int, replica_seconds: int) -> None:
     figures = play(scenario(rates, seed=0), Script(at)).figures
     assert (figures.events, figures.replica_seconds) == (events, replica_seconds)
+
+
+def stormy(limit: int) -> World:
+    """Two minutes with 10/s, of which a half fails for half a minute and waits for forty seconds."""
+    found = replace(trace([10] * 120), failing=Failing(Span(20, 50), 0.5, 40, limit))
+    return World(Scenario(found, QUEUE))
+
+
+@pytest.mark.parametrize(
+    ("second", "delayed"), [(20, 0), (30, 50), (50, 150), (60, 150), (75, 75), (90, 0), (100, 0)]
+)
+def test_events_that_failed_are_in_flight_until_their_retry(second: int, delayed: int) -> None:
+    world = stormy(1000)
+    world.advance(second)
+    reading = world.look().reading
+    assert reading is not None
+    assert reading.delayed == delayed
+    assert reading.in_flight >= delayed
+
+
+def test_events_that_wait_for_a_retry_take_the_places_of_new_ones() -> None:
+    world = stormy(60)
+    world.advance(50)
+    reading = world.look().reading
+    assert reading is not None
+    assert 50 <= reading.delayed <= 60
+    assert world.ages[-1] > 10
+
+
+def test_every_event_that_failed_is_handled_twice() -> None:
+    world = stormy(1000)
+    world.advance(120)
+    assert world.repeated == pytest.approx(150)
+    assert world.waiting == pytest.approx(0)
