@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.faults.journal import MOVER, Journal
+from tests.faults.journal import MOVER, Hands, Kind
 from tests.faults.lane import Lane
 
 from headgate.api import KINDS
@@ -46,13 +46,14 @@ class Life:
     lane: Lane
     name: str
     uids: dict[Named, str] = field(default_factory=dict)
+    declared: asyncio.Event = field(default_factory=asyncio.Event)  # the present step is said, whole
 
     def mask(self, text: str) -> str:
         """A text without what names this life."""
         return (
             text.replace(self.name, "*")
             .replace(self.lane.name, "lane")
-            .replace(self.lane.broker_url, "broker")
+            .replace(self.lane.broker.url, "broker")
         )
 
     def called(self, short: str) -> str:
@@ -66,6 +67,7 @@ class Life:
 
     async def step(self, name: str) -> None:
         """Do one step, as users do: declare, and do not wait."""
+        self.declared.clear()
         self.lane.journal.step = name
         steps: Mapping[str, Callable[[], Awaitable[None]]] = {
             CREATED: self._create,
@@ -74,15 +76,41 @@ class Life:
             DELETED: self._delete,
         }
         await steps[name]()
+        self.declared.set()
 
     async def _create(self) -> None:
         for what, spec in self._specs().items():
             await self._put(what, spec)
 
     async def _update(self) -> None:
-        specs = self._specs()
-        await self._put(TOPIC, specs[TOPIC] | {"retention": {"maxAge": "2h"}})
-        await self._put(GROUP, specs[GROUP] | {"filter": {"subjects": [f"{self.called('orders')}.paid"]}})
+        for what, change in self._changes().items():
+            await self._put(what, self._specs()[what] | change)
+
+    def _changes(self) -> dict[Named, Json]:
+        filtered = {"subjects": [f"{self.called('orders')}.paid"]}
+        return {TOPIC: {"retention": {"maxAge": "2h"}}, GROUP: {"filter": filtered}}
+
+    def hands(self) -> Hands:
+        """What can be done to this life from outside."""
+        return Hands(self.lane.restart, self.lane.pause, self._meddle)
+
+    async def _meddle(self, kind: Kind) -> None:
+        """Once the step is declared, declare something else."""
+        await self.declared.wait()
+        await (self.edit() if kind is Kind.EDITED else self.withdraw())
+
+    async def edit(self) -> None:
+        """What is declared is changed as the second step would, or back again; what is gone already stays gone."""
+        undo: dict[Named, Json] = {TOPIC: {"retention": {"maxAge": "1h"}}, GROUP: {"filter": None}}
+        changes = self._changes() if self.lane.journal.step == CREATED else undo
+        for what, change in changes.items():
+            with contextlib.suppress(ApiError):
+                await self.lane.api.patch(self.path(what), {"spec": change})
+
+    async def withdraw(self) -> None:
+        """Everything is deleted after all."""
+        self.lane.journal.step = DELETED
+        await self._delete()
 
     async def _fail(self) -> None:
         """A worker gives an event up, and a mover is there."""
@@ -111,7 +139,7 @@ class Life:
 
     def _specs(self) -> dict[Named, Json]:
         broker, stream = {"name": self.called("main")}, self.called("orders")
-        nats = {"servers": [self.lane.broker_url], "credentialsSecretRef": {"name": "login"}}
+        nats = {"servers": [self.lane.broker.url], "credentialsSecretRef": {"name": "login"}}
         owner = {"team": "t", "contact": "#t", "runbook": "https://runbooks.example/t"}
         wait = {"type": "Fixed", "initial": "1s"}
         return {
@@ -249,9 +277,3 @@ def _without_identity(config: Json) -> Json:
     """The shared stream carries an identity that was drawn."""
     metadata = {k: v for k, v in (config.get("metadata") or {}).items() if "identity" not in k}
     return {**config, "metadata": metadata}
-
-
-def journal_of(life: Life) -> Journal:
-    """An empty journal for a life, which its lane uses from now on."""
-    life.lane.journal = Journal(life.mask, life.lane.restart)
-    return life.lane.journal

@@ -1,124 +1,18 @@
-"""Reverse proxies that note every call of an actor and can harm one of them. They know protocols, no kinds and no plans."""
+"""Stands before a NATS server, notes every call and can harm one of them. Knows the protocol, no kinds and no plans."""
 
 import asyncio
-import contextlib
 import json
 import re
-import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-import aiohttp
-from aiohttp import web
-from tests.faults.journal import STATUS, Call, Journal, Kind
-
-from headgate.local.kubeconfig import Access
+from tests.faults.journal import BROKER, Call, Journal, Kind
 
 JournalOf = Callable[[], Journal]
-_HOPS = {"host", "connection", "content-length", "transfer-encoding", "content-encoding", "keep-alive"}
-_NO_LIMIT = aiohttp.ClientTimeout(total=None)
 
 
-class KubeProxy:
-    """Stands between one actor and the API server: plain HTTP in, HTTPS out, watches streamed."""
-
-    def __init__(self, access: Access, actor: str, journal: JournalOf) -> None:
-        self.url = ""
-        self._access, self._actor, self._journal = access, actor, journal
-        self._session: aiohttp.ClientSession
-
-    @asynccontextmanager
-    async def serving(self) -> AsyncIterator["KubeProxy"]:
-        """Listen for the length of a block."""
-        app = web.Application(client_max_size=2**24)
-        app.router.add_route("*", "/{path:.*}", self._serve)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-        trusted = ssl.create_default_context(cadata=self._access.authority.decode())
-        connector = aiohttp.TCPConnector(ssl=trusted, limit=0)
-        async with aiohttp.ClientSession(connector=connector, auto_decompress=True) as self._session:
-            await runner.setup()
-            site = web.TCPSite(runner, "127.0.0.1", 0)
-            await site.start()
-            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            try:
-                yield self
-            finally:
-                await runner.cleanup()
-
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
-        body = await request.read()
-        if request.method == "GET":
-            return await self._passed_on(request)
-        journal = self._journal()
-        name = f"{request.method} {'/'.join(request.path.split('/')[-3:])}"
-        call = journal.note(self._actor, "kube", name, request.path, body, writes=True)
-        answer = await self._struck(journal, call, request, body)
-        journal.answered(call, answer.status)
-        return answer
-
-    async def _struck(self, journal: Journal, call: Call, request: web.Request, body: bytes) -> web.Response:
-        kind = journal.strikes(call)
-        if kind is Kind.KILL_BEFORE:
-            await journal.end(call)
-            return _dropped(request)
-        if kind in STATUS:
-            return _refusal(STATUS[kind])
-        answer = await self._forward(request, body)
-        if kind is Kind.TWICE:
-            await self._forward(request, body)
-        if kind is Kind.KILL_AFTER:
-            await journal.end(call)
-        if kind in {Kind.KILL_AFTER, Kind.CUT_AFTER}:
-            return _dropped(request)
-        return answer
-
-    async def _forward(self, request: web.Request, body: bytes) -> web.Response:
-        async with self._session.request(
-            request.method, self._target(request), data=body, headers=_headers(request)
-        ) as answer:
-            content = await answer.read()
-            return web.Response(status=answer.status, body=content, headers=_kept(answer))
-
-    async def _passed_on(self, request: web.Request) -> web.StreamResponse:
-        """A read, perhaps one that lasts."""
-        async with self._session.get(
-            self._target(request), headers=_headers(request), timeout=_NO_LIMIT
-        ) as answer:
-            response = web.StreamResponse(status=answer.status, headers=_kept(answer))
-            with contextlib.suppress(ConnectionError, aiohttp.ClientError):  # either side may be gone
-                await response.prepare(request)
-                async for chunk in answer.content.iter_any():
-                    await response.write(chunk)
-                await response.write_eof()
-            return response
-
-    def _target(self, request: web.Request) -> str:
-        return f"{self._access.url}{request.raw_path}"
-
-
-def _headers(request: web.Request) -> dict[str, str]:
-    return {name: value for name, value in request.headers.items() if name.lower() not in _HOPS}
-
-
-def _kept(answer: aiohttp.ClientResponse) -> dict[str, str]:
-    return {name: value for name, value in answer.headers.items() if name.lower() not in _HOPS}
-
-
-def _refusal(status: int) -> web.Response:
-    reason = {409: "Conflict", 429: "TooManyRequests", 503: "ServiceUnavailable"}[status]
-    body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": status}
-    return web.json_response({**body, "message": "struck by a test"}, status=status)
-
-
-def _dropped(request: web.Request) -> web.Response:
-    """The connection of a request is gone; the answer that nobody gets says nothing."""
-    if request.transport is not None:
-        request.transport.abort()
-    return web.Response(status=0)
-
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Line:
     """One client's connection and what is known of it."""
 
@@ -132,7 +26,15 @@ class NatsProxy:
 
     def __init__(self, port: int, actors: dict[str, str], journal: JournalOf) -> None:
         self.url = ""
+        self.accepted = 0  # connections, so far
         self._port, self._actors, self._journal = port, actors, journal
+        self._open: set[_Line] = set()
+
+    def rename(self, actor: str, to: str) -> None:
+        """Whoever is connected under one name goes by another one from now on; who comes later does not."""
+        for line in self._open:
+            if line.actor == actor:
+                line.actor = to
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["NatsProxy"]:
@@ -140,6 +42,7 @@ class NatsProxy:
         tasks: set[asyncio.Task[None]] = set()
 
         def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            self.accepted += 1
             task = asyncio.ensure_future(self._serve(reader, writer))
             tasks.add(task)
             task.add_done_callback(tasks.discard)
@@ -161,6 +64,7 @@ class NatsProxy:
         except OSError:
             writer.close()
             return
+        self._open.add(line)
         ways = [
             asyncio.ensure_future(self._up(reader, server_writer, line)),
             asyncio.ensure_future(self._down(server_reader, writer, line)),
@@ -171,6 +75,7 @@ class NatsProxy:
             for way in ways:
                 way.cancel()
             await asyncio.gather(*ways, return_exceptions=True)
+            self._open.discard(line)
             writer.close()
             server_writer.close()
 
@@ -196,11 +101,12 @@ class NatsProxy:
         reply = words[2] if len(words) == (4 if words[0].upper() == b"PUB" else 5) else b""
         journal = self._journal()
         name, writes = spoken(subject, payload)
-        call = journal.note(line.actor, "broker", name, subject, payload, writes=writes)
+        call = journal.note(line.actor, BROKER, name, subject, payload, writes=writes)
         kind = journal.strikes(call)
         if kind is Kind.KILL_BEFORE:
             await journal.end(call)
             return
+        await journal.before(kind, call)
         writer.write(frame)
         await writer.drain()
         if reply:
