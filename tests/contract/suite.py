@@ -1,48 +1,29 @@
 """What every broker adapter promises, written against the seam alone. A new adapter subclasses it and brings its own words."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from tests.contract.terms import OWNER, STRANGER, Row, World, applied, changed, created, deleted, read
+from tests.contract.settings import SettingsContract
+from tests.contract.terms import (
+    OWNER,
+    STRANGER,
+    World,
+    applied,
+    changed,
+    created,
+    deleted,
+    progressed,
+    read,
+)
 
 from headgate.brokers.base import Refused
 from headgate.core.changes import Action
 from headgate.core.progress import DeadLetters, Holding
-from headgate.core.resource import FieldClass, Key, Observed, Resource, differences, reset_value, settings_of
+from headgate.core.resource import Key
 
 
-class BrokerContract:
+class BrokerContract(SettingsContract):
     """Subclasses bring a `world` fixture and the broker's words."""
-
-    topic_rows: tuple[Row, ...] = ()
-    reader_rows: tuple[Row, ...] = ()
-
-    def topic(self, name: str) -> Resource:
-        """What holds events."""
-        raise NotImplementedError
-
-    def reader(self, topic: str, name: str) -> Resource:
-        """What remembers a position in them."""
-        raise NotImplementedError
-
-    def queue(self, name: str) -> Resource:
-        """What holds dead letters."""
-        raise NotImplementedError
-
-    def dead_subject(self, queue: str, number: int) -> str:
-        """Where a dead letter is published."""
-        raise NotImplementedError
-
-    def subject(self, topic: str) -> str:
-        """Where an event of the topic is published."""
-        raise NotImplementedError
-
-    async def both(self, world: World) -> tuple[Observed, Observed]:
-        """A topic and its reader, made by us."""
-        name = world.fresh("orders")
-        topic = await applied(world, created(self.topic(name)))
-        return topic, await applied(world, created(self.reader(name, "billing")))
 
     # Reading
 
@@ -151,89 +132,12 @@ class BrokerContract:
         await world.take_out(topic.resource.key, position)
         assert await world.broker.apply(deleted(topic, only_if_empty=True)) is None
 
-    # Settings
-
-    async def test_a_topic_setting_is_set_seen_changed_and_reset(self, world: World, topic_row: Row) -> None:
-        """Every setting that the broker has, one by one."""
-        await self._life_of(world, self.topic(world.fresh("set")), topic_row)
-
-    async def test_a_reader_setting_is_set_seen_changed_and_reset(
-        self, world: World, reader_row: Row
-    ) -> None:
-        """Every setting that the broker has, one by one."""
-        topic, _ = await self.both(world)
-        await self._life_of(world, self.reader(topic.resource.key.name, "other"), reader_row)
-
-    async def _life_of(self, world: World, base: Resource, row: Row) -> None:
-        first = replace(base, **{row.name: row.first, **row.extras})
-        if world.level < row.level:
-            with pytest.raises(Refused) as too_old:
-                await world.broker.apply(created(first))
-            assert too_old.value.reason in {"NotHonoured", "UnsupportedByServer"}
-            return
-        made = await applied(world, created(first))
-        assert getattr(made.resource, row.name) == row.first
-        if first.field_class(row.name) is FieldClass.AT_CREATION:
-            return
-        await self._second(world, first, made, row)
-
-    async def _second(self, world: World, first: Resource, made: Observed, row: Row) -> None:
-        if row.second is not None:
-            second = replace(first, **{row.name: row.second})
-            assert [diff.field for diff in differences(second, made.resource)] == [row.name]
-            assert first.may_change(row.name, row.first, row.second) is not bool(row.refused)
-            if row.refused and world.level < row.refused_from:
-                return
-            if row.refused:
-                with pytest.raises(Refused) as refusal:
-                    await world.broker.apply(changed(made, second))
-                assert refusal.value.reason == row.refused
-                return
-            made = await applied(world, changed(made, second))
-            assert getattr(made.resource, row.name) == row.second
-        await self._reset(world, first, made, row)
-
-    async def _reset(self, world: World, first: Resource, made: Observed, row: Row) -> None:
-        """What left the declaration, with all that was declared beside it, goes back to the broker's default."""
-        kind = type(first)
-        defaults: dict[str, Any] = {
-            name: reset_value(kind, name) for name in (row.name, *row.extras) if name in made.managed
-        }
-        held = getattr(made.resource, row.name)
-        if defaults.get(row.name) is None or not first.may_change(row.name, held, defaults[row.name]):
-            return
-        if not all(first.may_change(name, getattr(first, name), value) for name, value in defaults.items()):
-            defaults = {row.name: defaults[row.name]}
-        reset = await applied(world, changed(made, replace(first, **defaults)))
-        assert getattr(reset.resource, row.name) == defaults[row.name]
-        assert row.name not in reset.managed
-
-    async def test_every_setting_is_in_the_tables(self) -> None:
-        """A setting that nobody tries is a promise that nobody keeps."""
-        for base, rows in ((self.topic("t"), self.topic_rows), (self.reader("t", "r"), self.reader_rows)):
-            assert set(settings_of(type(base))) == {row.name for row in rows}
-
-    async def test_a_change_by_hand_shows_as_one_difference(self, world: World, drift_row: Row) -> None:
-        """Drift is seen field by field, and repaired."""
-        base = self.topic(world.fresh("drift"))
-        first = replace(base, **drift_row.extras, **{drift_row.name: drift_row.first})
-        if world.level < drift_row.level:
-            with pytest.raises(Refused):
-                await world.broker.apply(created(first))
-            return
-        made = await applied(world, created(first))
-        await world.make(replace(first, **{drift_row.name: drift_row.second}), {})
-        drifted = await read(world, made.resource.key)
-        assert [diff.field for diff in differences(first, drifted.resource)] == [drift_row.name]
-        repaired = await applied(world, changed(drifted, first))
-        assert list(differences(first, repaired.resource)) == []
-
     # Progress
 
     async def test_a_reader_that_is_up_to_date_has_nothing_before_it(self, world: World) -> None:
         """All figures are zero and no age is shown."""
         _, reader = await self.both(world)
-        progress = (await world.broker.progress([reader.resource.key]))[reader.resource.key]
+        progress = await progressed(world, reader.resource.key)
         assert (progress.pending, progress.in_flight, progress.redelivered) == (0, 0, 0)
         assert (progress.oldest_pending, progress.oldest_unsettled) == (None, None)
 
@@ -242,13 +146,13 @@ class BrokerContract:
         topic, reader = await self.both(world)
         key = reader.resource.key
         positions = [await world.publish(self.subject(topic.resource.key.name)) for _ in range(4)]
-        waiting = (await world.broker.progress([key]))[key]
+        waiting = await progressed(world, key)
         assert (waiting.pending, waiting.in_flight, waiting.partitions[0].head) == (4, 0, positions[-1])
         assert waiting.oldest_pending is not None
         assert await world.hand_out(key, 3) == positions[:3]
         for position in positions[1:3]:
             await world.settle(key, position)
-        stuck = (await world.broker.progress([key]))[key]
+        stuck = await progressed(world, key)
         assert (stuck.pending, stuck.in_flight, stuck.deliveries) == (1, 1, 3)
         assert (stuck.partitions[0].delivered, stuck.partitions[0].settled) == (
             positions[2],
@@ -259,7 +163,7 @@ class BrokerContract:
         assert stuck.oldest_pending > waiting.oldest_pending
         assert (stuck.checkpoint, stuck.repeats_at_most) == (str(positions[0] - 1), 3)
         await world.settle(key, positions[0])
-        free = (await world.broker.progress([key]))[key]
+        free = await progressed(world, key)
         assert (free.in_flight, free.checkpoint, free.oldest_unsettled) == (0, str(positions[2]), None)
 
     async def test_a_repeat_is_counted_as_one(self, world: World) -> None:
@@ -269,7 +173,7 @@ class BrokerContract:
         await world.publish(self.subject(topic.resource.key.name))
         (position,) = await world.hand_out(key, 1)
         await world.fail(key, position)
-        progress = (await world.broker.progress([key]))[key]
+        progress = await progressed(world, key)
         assert (progress.in_flight, progress.redelivered, progress.deliveries) == (1, 1, 2)
 
     async def test_an_oldest_event_that_is_gone_no_longer_counts(self, world: World) -> None:
@@ -277,10 +181,10 @@ class BrokerContract:
         topic, reader = await self.both(world)
         key = reader.resource.key
         first = await world.publish(self.subject(topic.resource.key.name))
-        before = (await world.broker.progress([key]))[key].oldest_pending
+        before = (await progressed(world, key)).oldest_pending
         await world.publish(self.subject(topic.resource.key.name))
         await world.take_out(topic.resource.key, first)
-        after = (await world.broker.progress([key]))[key].oldest_pending
+        after = (await progressed(world, key)).oldest_pending
         assert before is not None
         assert after is not None
         assert after > before
@@ -292,7 +196,7 @@ class BrokerContract:
         positions = [await world.publish(self.subject(topic.resource.key.name)) for _ in range(3)]
         assert await world.hand_out(key, 2) == positions[:2]
         await world.settle(key, positions[0])
-        checkpoint = (await world.broker.progress([key]))[key].checkpoint
+        checkpoint = (await progressed(world, key)).checkpoint
         await world.remove(key)
         wanted = self.reader(topic.resource.key.name, "billing").resumed_at(checkpoint, reader.identity)
         renewed = await applied(world, created(wanted))

@@ -4,11 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from headgate.api import Origin
 from headgate.brokers.base import Broker
-from headgate.core.changes import Action, Change
-from headgate.core.claims import Owner
+from headgate.core.changes import Action, Change, Plan
+from headgate.core.claims import Claim, Owner, Record
+from headgate.core.plan import plan
+from headgate.core.progress import Progress
 from headgate.core.resource import Key, Observed, Resource
 
+OWNER_MARK = "headgate.dev/owner"  # under which name brokers keep the mark
 OWNER = Owner("installation", "EventTopic", "shop", "orders")
 STRANGER = Owner("installation", "EventTopic", "attic", "orders")
 
@@ -70,6 +74,12 @@ def deleted(found: Observed, *, only_if_empty: bool = False, owner: Owner = OWNE
     )
 
 
+def planned(desired: Resource, found: Observed, recorded: Observed) -> Plan:
+    """What the operator would do about the one object, of which it remembers what was recorded."""
+    record = Record(identity=recorded.identity, origin=Origin.CREATED)
+    return plan([Claim(OWNER, desired, record=record)], {found.resource.key: found})
+
+
 async def applied(world: World, change: Change) -> Observed:
     """What the broker made of a change that leaves something behind."""
     result = await world.broker.apply(change)
@@ -79,4 +89,13 @@ async def applied(world: World, change: Change) -> Observed:
 
 async def read(world: World, key: Key) -> Observed:
     """The one object."""
-    return (await world.broker.observe([key]))[key]
+    found = (await world.broker.observe([key]))[key]
+    assert isinstance(found, Observed), found
+    return found
+
+
+async def progressed(world: World, key: Key) -> Progress:
+    """How far the one reader is."""
+    found = (await world.broker.progress([key]))[key]
+    assert isinstance(found, Progress), found
+    return found

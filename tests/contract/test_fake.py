@@ -6,13 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
-from tests.contract.jetstream import ORIGIN, JetStreamContract, drift_row, reader_row, topic_row
+from tests.contract.jetstream import ORIGIN, JetStreamContract
 
 from headgate.brokers.fake import FakeBroker
 from headgate.brokers.nats.resources import Stream, stream_key
 from headgate.core.resource import Key, Resource
 
-__all__ = ["drift_row", "reader_row", "topic_row"]
 START = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
 

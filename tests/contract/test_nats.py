@@ -5,13 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from tests.conftest import NatsOf
-from tests.contract.jetstream import ORIGIN, JetStreamContract, drift_row, reader_row, topic_row
+from tests.contract.jetstream import ORIGIN, JetStreamContract
 from tests.contract.world import NatsWorld, nats_world
 
 from headgate.brokers.nats.resources import Stream, stream_key
 from headgate.local.nats import VERSIONS
-
-__all__ = ["drift_row", "reader_row", "topic_row"]
 
 
 class TestNats(JetStreamContract):

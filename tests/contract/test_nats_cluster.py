@@ -5,26 +5,54 @@ from dataclasses import replace
 
 import nats as library
 import pytest_asyncio
-from tests.contract.jetstream import JetStreamContract
-from tests.contract.terms import World, applied, changed, created
+from tests.contract.jetstream import CONSUMER_ROWS, ORIGIN, STREAM_ROWS, JetStreamContract
+from tests.contract.terms import Row, World, applied, changed, created
 from tests.contract.world import NatsWorld, connect, nats_world
 from tests.servers import nats_cluster, until
 
 from headgate.api import EventBrokerSpec
 from headgate.brokers.base import BrokerError, Unreachable
-from headgate.brokers.nats.resources import Placement, Stream
+from headgate.brokers.nats.resources import Placement, Stream, stream_key
 from headgate.brokers.nats.translate import infrastructure
+from headgate.core.resource import Unread
 from headgate.local.nats import LocalNatsCluster
 from headgate.local.run import Run
 
 _words = JetStreamContract()
+# What three servers can do that one cannot, and what one can do that copies cannot.
+_ELSEWHERE = {
+    "num_replicas": Row("num_replicas", 1, 3),
+    "placement": Row("placement", Placement(cluster="nats-trio"), Placement()),
+}
 
 
 @pytest_asyncio.fixture
 async def world(nats_trio: LocalNatsCluster) -> AsyncIterator[NatsWorld]:
     """One account of three servers."""
     async with nats_world(nats_trio.url) as world:
+        await world.make(Stream(stream_key(ORIGIN), subjects=("origin.>",), allow_direct=True), {})
         yield world
+
+
+class TestOneCopy(JetStreamContract):
+    """The whole contract, with every object on one of three servers."""
+
+    topic_rows = tuple(_ELSEWHERE.get(row.name, row) for row in STREAM_ROWS)
+
+
+class TestThreeCopies(JetStreamContract):
+    """The whole contract, with every object on all of three servers."""
+
+    topic_rows = tuple(
+        replace(row, first="default", second=None) if row.name == "persist_mode" else row
+        for row in STREAM_ROWS
+    )
+    reader_rows = tuple(
+        Row("num_replicas", 3, 1) if row.name == "num_replicas" else row for row in CONSUMER_ROWS
+    )
+
+    def topic(self, name: str) -> Stream:
+        return replace(super().topic(name), num_replicas=3)
 
 
 async def test_three_servers_are_counted_and_three_copies_are_the_default(world: World) -> None:
@@ -89,10 +117,12 @@ async def test_positions_survive_the_death_of_a_server(servers: Run) -> None:
         async def same() -> bool:
             try:
                 progress = (await broker.progress([reader.resource.key]))[reader.resource.key]
-                found = await broker.observe([topic.resource.key])
+                found = (await broker.observe([topic.resource.key]))[topic.resource.key]
             except BrokerError:
                 return False
-            assert found[topic.resource.key].identity == topic.identity
+            if isinstance(progress, Unread) or isinstance(found, Unread):
+                return False
+            assert found.identity == topic.identity
             return (progress.pending, progress.in_flight) == (1, 2)
 
         await until("two of three answer", same)

@@ -47,22 +47,23 @@ class NatsWorld:
             return
         assert isinstance(resource, Consumer)
         stream, name = split(resource.key)
-        body = {
-            "stream_name": stream,
-            "config": {**dump(resource, None, marks), "durable_name": name, "name": name},
-        }
-        await self.api(f"CONSUMER.CREATE.{stream}.{name}", body)
+        found = await self._config(f"CONSUMER.INFO.{stream}.{name}")
+        config = {**dump(resource, found, marks), "durable_name": name, "name": name}
+        await self.api(f"CONSUMER.CREATE.{stream}.{name}", {"stream_name": stream, "config": config})
+        if found is not None and resource.pause_until:
+            await self.api(f"CONSUMER.PAUSE.{stream}.{name}", {"pause_until": resource.pause_until})
 
     async def _make_stream(self, resource: Stream, marks: Mapping[str, str]) -> None:
         name = resource.key.name
-        there = await self._exists(name)
-        found = (await self.api(f"STREAM.INFO.{name}"))["config"] if there else None
+        found = await self._config(f"STREAM.INFO.{name}")
         body = {**dump(resource, found, marks), "name": name}
-        await self.api(f"STREAM.{'UPDATE' if there else 'CREATE'}.{name}", body)
+        await self.api(f"STREAM.{'CREATE' if found is None else 'UPDATE'}.{name}", body)
 
-    async def _exists(self, name: str) -> bool:
-        answer = await self._client.request(f"$JS.API.STREAM.INFO.{name}", timeout=5)
-        return "error" not in json.loads(answer.data)
+    async def _config(self, verb: str) -> Mapping[str, Any] | None:
+        """As it is; None where there is none."""
+        answer = await self._client.request(f"$JS.API.{verb}", timeout=5)
+        found: dict[str, Any] = json.loads(answer.data)
+        return None if "error" in found else found["config"]
 
     async def remove(self, key: Key) -> None:
         kind = "STREAM" if names_a_stream(key) else "CONSUMER"

@@ -14,10 +14,11 @@ from headgate.brokers.nats.capture import capture
 from headgate.brokers.nats.documents import dump, identity_of
 from headgate.brokers.nats.facts import capabilities
 from headgate.brokers.nats.letterbox import Letterbox
-from headgate.brokers.nats.memory import Clock, Durable, MemoryJetStream, Store
+from headgate.brokers.nats.memory import Clock, MemoryJetStream
 from headgate.brokers.nats.positions import Positions
 from headgate.brokers.nats.reading import Reader, observe
 from headgate.brokers.nats.resources import ADVISORIES, STREAM, Consumer, Stream, split
+from headgate.brokers.nats.store import Durable, Store
 from headgate.brokers.nats.writing import Writer
 from headgate.brokers.pace import Pace
 from headgate.core.changes import Change

@@ -9,6 +9,7 @@ from headgate.api import DeletionPolicy, Mode, Origin
 from headgate.core.changes import Action, Change, Plan, Standing
 from headgate.core.claims import Claim, Farewell, Owner, Record
 from headgate.core.outcomes import Finding, Outcome
+from headgate.core.partings import PARTING_CHECKS, Parting
 from headgate.core.resource import (
     Diff,
     FieldClass,
@@ -22,10 +23,8 @@ from headgate.core.resource import (
 )
 from headgate.core.safety import (
     OWNERSHIP_CHECKS,
-    PARTING_CHECKS,
     STATE_CHECKS,
     Case,
-    Parting,
     impossible,
     origin_of,
     owns,

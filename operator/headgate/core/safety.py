@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from headgate.api import AdoptionPolicy, DeletionPolicy, Mode, OnVanished, Origin
-from headgate.core.claims import Claim, Farewell, Owner, Record
+from headgate.api import AdoptionPolicy, Mode, OnVanished, Origin
+from headgate.core.claims import Claim, Owner, Record
 from headgate.core.outcomes import Finding, Outcome
 from headgate.core.resource import Diff, FieldClass, Key, Observed
 from headgate.core.words import shown
@@ -90,7 +90,7 @@ def claimed_by_another(case: Case) -> Finding | None:
     return Finding(
         Outcome.CONFLICT,
         "ClaimedByAnother",
-        f"{case.key} is also claimed by {_resource(case.first)}, which comes first: choose another externalName, or "
+        f"{case.key} is also claimed by {named(case.first)}, which comes first: choose another externalName, or "
         "delete the other one",
         field="spec.externalName",
     )
@@ -268,113 +268,6 @@ def stops(case: Case, finding: Finding) -> bool:
     return finding.outcome is not Outcome.WARNING
 
 
-@dataclass(frozen=True, slots=True)
-class Parting:
-    """One object that its owner wants deleted, with everything that the checks look at."""
-
-    farewell: Farewell
-    found: Observed
-    users: tuple[Owner, ...] = ()  # who still claims something that needs it
-
-    @property
-    def origin(self) -> Origin:
-        """How the owner came by the object."""
-        return origin_of(self.farewell.record, self.found)
-
-    @property
-    def kept(self) -> bool:
-        """Whether the object stays without any question."""
-        policy = self.farewell.policy
-        return policy is DeletionPolicy.RETAIN or (
-            policy is DeletionPolicy.DELETE_IF_EMPTY and self.origin is Origin.ADOPTED
-        )
-
-    @property
-    def ours(self) -> bool:
-        """Whether the object may be deleted in its owner's name: an unmarked one only where marks have no room."""
-        farewell, found = self.farewell, self.found
-        unmarked = found.mark is None and found.resource.bears_mark
-        return not unmarked and owns(farewell.owner, farewell.record, found)
-
-
-PartingCheck = Callable[[Parting], Finding | None]
-
-
-def not_ours(parting: Parting) -> Finding | None:
-    """What carries no mark of ours stays."""
-    if parting.ours:
-        return None
-    message = f"{parting.farewell.key} does not carry our mark and was left in the broker"
-    return Finding(Outcome.WARNING, "NotOurs", message)
-
-
-def identity_changed(parting: Parting) -> Finding | None:
-    """What is not the object that was recorded stays."""
-    recorded = parting.farewell.record.identity
-    if recorded in ("", parting.found.identity):
-        return None
-    message = f"{parting.farewell.key} is not the object that was declared and was left in the broker"
-    return Finding(Outcome.WARNING, "IdentityChanged", message)
-
-
-def deletion_not_permitted(parting: Parting) -> Finding | None:
-    """The owner's namespace may not delete on this broker."""
-    if parting.farewell.may_delete:
-        return None
-    return Finding(
-        Outcome.REFUSED,
-        "NotPermitted",
-        f"namespace {parting.farewell.owner.namespace} may not delete {parting.farewell.key}: declare deletionPolicy "
-        "Retain, or have the EventBroker's tenancy.deletion allow the namespace",
-        field="spec.deletionPolicy",
-    )
-
-
-def unconfirmed(parting: Parting) -> Finding | None:
-    """What was there before us is deleted only when a person names it."""
-    if parting.origin is not Origin.ADOPTED:
-        return None
-    name = parting.farewell.record.external_name or parting.farewell.key.name.rpartition("/")[2]
-    if parting.farewell.confirmed == name:
-        return None
-    return Finding(
-        Outcome.BLOCKED,
-        "ConfirmDelete",
-        f"{parting.farewell.key} was adopted, not made for this object: annotate headgate.dev/confirm-delete: {name} to "
-        "delete it, or declare deletionPolicy Retain to keep it",
-        field="spec.deletionPolicy",
-    )
-
-
-def not_empty(parting: Parting) -> Finding | None:
-    """What is to be deleted only when empty holds something."""
-    if parting.farewell.policy is not DeletionPolicy.DELETE_IF_EMPTY or not parting.found.stats.messages:
-        return None
-    return Finding(
-        Outcome.WARNING, "NotEmpty", f"{parting.farewell.key} is not empty and was left in the broker"
-    )
-
-
-def still_used(parting: Parting) -> Finding | None:
-    """Others still live on it."""
-    if not parting.users:
-        return None
-    users = ", ".join(_resource(user) for user in parting.users)
-    message = f"{parting.farewell.key} is still used by {users}: it is deleted once they are gone"
-    return Finding(Outcome.WAITING, "StillUsed", message)
-
-
-# The first finding of these keeps the object; what is not ours comes first, because then nothing else matters.
-PARTING_CHECKS: Final[tuple[PartingCheck, ...]] = (
-    not_ours,
-    identity_changed,
-    deletion_not_permitted,
-    unconfirmed,
-    not_empty,
-    still_used,
-)
-
-
 def _acknowledge(identity: str) -> str:
     return f'Annotate headgate.dev/acknowledge: "{identity}" to say that the loss is known'
 
@@ -384,7 +277,7 @@ def _reader_gone(case: Case) -> bool:
     return acted_on and not case.claim.desired.holds_data and case.found is None and bool(case.lost)
 
 
-def _resource(owner: Owner) -> str:
+def named(owner: Owner) -> str:
     return f"{owner.kind} {owner.namespace}/{owner.name}"
 
 
@@ -400,4 +293,4 @@ def _named(mark: str, asking: Owner) -> str:
     if owner is None:
         return f"somebody who marked it {mark!r}"
     elsewhere = "" if owner.installation == asking.installation else f" of installation {owner.installation}"
-    return _resource(owner) + elsewhere
+    return named(owner) + elsewhere

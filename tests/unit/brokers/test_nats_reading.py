@@ -7,12 +7,16 @@ from datetime import UTC, datetime
 
 import pytest
 
+from headgate.brokers.base import Unknown, Unreachable
 from headgate.brokers.fake import FakeBroker
 from headgate.brokers.nats.documents import Json
-from headgate.brokers.nats.memory import Durable, MemoryJetStream, Store
-from headgate.brokers.nats.reading import Reader
+from headgate.brokers.nats.memory import MemoryJetStream, Refusal
+from headgate.brokers.nats.reading import SOON, Reader
 from headgate.brokers.nats.resources import Consumer, consumer_key, stream_key
+from headgate.brokers.nats.store import Durable, Store
 from headgate.brokers.pace import Bucket, Pace
+from headgate.core.progress import Holding, Progress
+from headgate.core.resource import Observed, Unread
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -78,6 +82,108 @@ async def test_a_stream_that_slips_between_two_pages_is_not_taken_for_gone() -> 
     assert set(await Reader(restless).streams(lane, wanted)) == set(wanted)
 
 
+HIDDEN = {
+    "asked one by one": (3, ["s0001"]),
+    "on the first page of a list": (20, ["s0001"]),
+    "at the seam of two pages": (400, ["s0255"]),
+    "first on the second page": (400, ["s0256"]),
+    "a whole page": (600, [f"s{number:04}" for number in range(200, 500)]),
+}
+
+
+@pytest.mark.parametrize("where", HIDDEN, ids=str)
+async def test_a_stream_without_a_leader_is_unread_and_the_others_are_there(where: str) -> None:
+    """It is never left out, which would mean that it is gone; what lies in it is no more known than itself."""
+    size, silent = HIDDEN[where]
+    broker = crowded(size)
+    for name in silent:
+        broker.fall_silent(stream_key(name))
+    names = [f"s{number:04}" for number in range(size)]
+    keys = [*map(stream_key, names), *(consumer_key(name, "billing") for name in names[:3] + silent[:1])]
+    found = await broker.observe([*keys, stream_key("nothing")])
+    assert found.keys() == set(keys)
+    unread = {key for key, one in found.items() if isinstance(one, Unread)}
+    assert unread == {key for key in keys if key.name.partition("/")[0] in silent}
+
+
+async def test_a_consumer_without_a_leader_is_unread_and_its_neighbours_are_there() -> None:
+    """Whether they are listed or asked for."""
+    broker = crowded(2)
+    broker.put(Consumer(consumer_key("s0000", "mail"), ack_policy="explicit"))
+    silent = consumer_key("s0000", "mail")
+    broker.fall_silent(silent)
+    keys = [consumer_key("s0000", "billing"), silent, consumer_key("s0001", "billing")]
+    for asked in (keys, keys[1:]):
+        found = await broker.observe(asked)
+        assert [key for key, one in found.items() if isinstance(one, Unread)] == [silent]
+        assert found.keys() == set(asked)
+        progress = await broker.progress(asked)
+        assert [key for key, one in progress.items() if isinstance(one, Unread)] == [silent]
+    broker.speak_again(silent)
+    assert isinstance((await broker.observe([silent]))[silent], Observed)
+
+
+async def test_dead_letters_that_cannot_be_read_are_not_none() -> None:
+    """A queue that says nothing is not an empty one."""
+    broker = crowded(2)
+    broker.fall_silent(stream_key("s0000"))
+    held = await broker.dead_letters([stream_key("s0000"), stream_key("s0001"), stream_key("nothing")])
+    assert isinstance(held[stream_key("s0000")], Unread)
+    assert isinstance(held[stream_key("s0001")], Holding)
+    assert stream_key("nothing") not in held
+
+
+class Headless(MemoryJetStream):
+    """Nobody leads the whole account."""
+
+    def _reach(self, verb: list[str]) -> None:
+        if verb[0] != "CONSUMER":
+            raise Refusal(10008, "JetStream system temporarily unavailable", 503)
+
+
+@pytest.mark.parametrize("names", [["s0000"], [f"s{n:04}" for n in range(20)]], ids=["one by one", "listed"])
+async def test_what_is_said_of_streams_is_not_believed_while_the_account_says_nothing(
+    names: list[str],
+) -> None:
+    """Then it is the whole broker that is away."""
+    headless = Headless(lambda: NOW, level=5, nodes=3)
+    with pytest.raises(Unreachable) as away:
+        await Reader(headless).streams(Pace(1_000_000, asyncio.Semaphore(10)), names)
+    assert type(away.value) is Unreachable
+    assert away.value.reason == "NoLeader"
+
+
+class Mute(MemoryJetStream):
+    """One of three servers, which did not get an answer about some objects, and remembers how long it was asked to wait."""
+
+    clustered = True
+    patience: list[float | None]
+
+    async def _answer(self, verb: str, body: Json | None, limit: float | None) -> Json:
+        if verb == "STREAM.INFO.mute":
+            self.patience.append(limit)
+            raise Unknown("TimedOut", "no answer")
+        return await super()._answer(verb, body, limit)
+
+
+async def test_whoever_gave_no_answer_is_given_less_time_the_next_time() -> None:
+    """Servers that are down hold up a look once, not every look."""
+    mute = Mute(lambda: NOW, level=5, nodes=3)
+    mute.patience = []
+    reader, lane = Reader(mute), Pace(1_000_000, asyncio.Semaphore(10))
+    for _ in range(2):
+        assert isinstance((await reader.streams(lane, ["mute"]))["mute"], Unread)
+    assert mute.patience == [None, SOON]
+
+
+async def test_a_server_that_stands_alone_and_does_not_answer_is_away() -> None:
+    """Nobody else could have answered for the object."""
+    mute = Mute(lambda: NOW, level=5, nodes=1)
+    mute.patience, mute.__dict__["clustered"] = [], False
+    with pytest.raises(Unknown):
+        await Reader(mute).streams(Pace(1_000_000, asyncio.Semaphore(10)), ["mute"])
+
+
 async def test_an_unmoved_reader_costs_no_reading_of_messages() -> None:
     """The age of the same event is remembered."""
     broker = crowded(1)
@@ -99,6 +205,7 @@ async def test_a_consumer_made_anew_is_not_judged_by_what_was_remembered() -> No
     assert await broker.progress([key]) == {}
     broker.put(replace(Consumer(key), filter_subjects=("s0000.b",)))
     (found,) = (await broker.progress([key])).values()
+    assert isinstance(found, Progress)
     assert (found.pending, found.oldest_pending) == (0, None)
 
 

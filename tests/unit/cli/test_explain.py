@@ -30,6 +30,7 @@ REASON_AT: Final = {
     "Unknown": 0,
     "Unavailable": 0,
     "Unread": 0,
+    "Explained": 0,
     "refused": 0,
     "Verdict": 0,
     "Aspect": 2,

@@ -17,9 +17,10 @@ from tests.unit.core.planning import (
 from headgate.api import AdoptionPolicy, DeletionPolicy, OnVanished, Origin
 from headgate.core.claims import Record
 from headgate.core.outcomes import Finding
+from headgate.core.partings import PARTING_CHECKS
 from headgate.core.plan import plan
 from headgate.core.resource import Stats
-from headgate.core.safety import OWNERSHIP_CHECKS, PARTING_CHECKS, STATE_CHECKS
+from headgate.core.safety import OWNERSHIP_CHECKS, STATE_CHECKS
 
 WEEK, DAY = timedelta(hours=168), timedelta(hours=24)
 ADOPTED = Record(external_name="orders", identity="first", origin=Origin.ADOPTED)

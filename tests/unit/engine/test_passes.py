@@ -15,7 +15,7 @@ from headgate.brokers.nats.times import written
 from headgate.core.changes import Change
 from headgate.core.estate import Ref
 from headgate.core.moves import DATA_KEY, load
-from headgate.core.resource import Key, Observed
+from headgate.core.resource import Key, Observed, Unread
 from headgate.engine.operator import Operator
 from headgate.engine.reconcile import Worker
 from headgate.engine.reports import Sights
@@ -112,7 +112,7 @@ class Interrupted(FakeBroker):
     meanwhile: dict[str, Meanwhile]
     once_read: Meanwhile | None = None
 
-    async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed]:
+    async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed | Unread]:
         """As always, and then what is to happen before anything is decided to be done."""
         result = await super().observe(keys)
         happens, self.once_read = self.once_read, None

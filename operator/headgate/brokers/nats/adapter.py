@@ -43,7 +43,9 @@ class NatsBroker:
         self._writer = Writer(self._js, self._requests)
         self._positions = Positions(self._js, self._reader, watching)
         self._letterbox = Letterbox(self._reader, watching, Scanner(self._js, watching, timeout).scan)
-        self._seen: tuple[object, Json | None] | None = None  # a connection, and the shared stream as it showed it
+        self._seen: tuple[object, Json | None] | None = (
+            None  # a connection, and the shared stream as it showed it
+        )
 
     async def facts(self) -> BrokerFacts:
         """What the servers say about themselves, and the identity that was given to this account."""

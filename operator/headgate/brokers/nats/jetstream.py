@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from headgate.brokers.base import BrokerError, Refused, Unavailable, Unknown, Unreachable
 from headgate.brokers.nats.link import Link
+from headgate.brokers.nats.refusals import BY_CODE, explained, told
 from headgate.brokers.pace import Pace
 from headgate.core.resource import Unread
 
@@ -38,43 +39,15 @@ _PASSING: Final = {
     10202: "MoveInProgress",
     10226: "MoveInProgress",
 }
-# Somebody has to change something; each reason is shown to people.
-_REASONS: Final = {
-    10002: "LimitReached",
-    10005: "NoSuitablePeers",
-    10023: "InsufficientResources",
-    10025: "UnsupportedByServer",
-    10026: "LimitReached",
-    10027: "LimitReached",
-    10028: "InsufficientResources",
-    10035: "PersistenceDisabled",
-    10036: "UnsupportedByServer",
-    10039: "PersistenceDisabled",
-    10047: "InsufficientResources",
-    10055: "ImmutableSetting",
-    10074: "ReplicasNotPossible",
-    10076: "PersistenceDisabled",
-    10113: "MaxBytesRequired",
-    10120: "LimitReached",
-    10122: "LimitReached",
-    10185: "UnsupportedByServer",
-    NO_STREAM: "NotFound",
-    NO_CONSUMER: "NotFound",
-    NO_MESSAGE: "NotFound",
-    CONSUMER_GONE: "NotFound",
-    STREAM_EXISTS: "AlreadyExists",
-    CONSUMER_EXISTS: "AlreadyExists",
-    NAME_USED: "AlreadyExists",
-    SUBJECTS_OVERLAP: "SubjectsOverlap",
-}
 _SERVER_TROUBLE: Final = 503
 
 
 class Rejected(Refused):
     """An error code of JetStream."""
 
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(_REASONS.get(code, "InvalidSetting"), f"{text} ({code})")
+    def __init__(self, code: int, text: str, *, reader: bool = False) -> None:
+        reason = explained(code, text, reader=reader).reason
+        super().__init__(reason, told(code, text, reader=reader))
         self.code = code
 
 
@@ -106,7 +79,7 @@ class JetStream:
         async with lane.slot():
             answer = await self._answer(verb, body, limit)
         if error := answer.get("error"):
-            raise self._error(error, about_one=verb.count(".") > 1)
+            raise self._error(error, verb)
         return answer
 
     async def find(
@@ -157,11 +130,13 @@ class JetStream:
     def _scrub(self, text: str) -> str:
         return self.link.scrub(text)
 
-    def _error(self, error: Json, *, about_one: bool) -> BrokerError:
+    def _error(self, error: Json, verb: str) -> BrokerError:
         code, text = int(error.get("err_code", 0)), self._scrub(str(error.get("description", "")))
-        passing = Unavailable if about_one else Unreachable
         if code in _PASSING:
-            return passing(_PASSING[code], f"{text} ({code})")
-        if code not in _REASONS and int(error.get("code", 0)) == _SERVER_TROUBLE:
-            return passing("TemporarilyUnavailable", f"{text} ({code})")
-        return Rejected(code, text)
+            reason = _PASSING[code]
+        elif code not in BY_CODE and int(error.get("code", 0)) == _SERVER_TROUBLE:
+            reason = "TemporarilyUnavailable"
+        else:
+            return Rejected(code, text, reader=verb.startswith("CONSUMER."))
+        about_one = verb.count(".") > 1
+        return (Unavailable if about_one else Unreachable)(reason, f"{text} ({code})")

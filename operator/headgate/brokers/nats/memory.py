@@ -3,9 +3,7 @@
 It is what the fake broker answers from; whatever a real server refuses, this refuses with the same code.
 """
 
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -29,9 +27,9 @@ from headgate.brokers.nats.resources import (
     consumer_key,
     stream_key,
 )
+from headgate.brokers.nats.store import Durable, Store
 from headgate.brokers.nats.tally import Head, Tally
 from headgate.brokers.nats.times import written
-from headgate.core.buckets import Layout
 from headgate.core.resource import FieldClass, Key, settings_of
 from headgate.core.subjects import matches, overlaps
 
@@ -61,7 +59,19 @@ _CONSUMER_DEFAULTS: Final = {
     "max_waiting": 512,
     "replay_policy": "instant",
 }
-_PARTITION: Final = re.compile(r"^(?P<prefix>.+)\.b\.\{\{partition\((?P<buckets>\d+),1\)\}\}")
+
+
+_WORDS: Final = {  # what the server says of a setting that stays as it is
+    "storage": "stream configuration update can not change storage type",
+    "retention": "stream configuration update can not change retention policy to/from workqueue",
+    "deny_delete": "stream configuration update can not cancel deny message deletes",
+    "deny_purge": "stream configuration update can not cancel deny purge",
+    "allow_msg_ttl": "message TTL status can not be disabled",
+    "allow_msg_schedules": "message schedules can not be disabled",
+    "allow_msg_counter": "stream configuration update can not change message counter setting",
+    "persist_mode": "stream configuration update can not change persist mode",
+    "mem_storage": "storage type can not be updated",
+}
 
 
 class Refusal(Exception):  # noqa: N818  (an answer, not a fault)
@@ -70,103 +80,6 @@ class Refusal(Exception):  # noqa: N818  (an answer, not a fault)
     def __init__(self, code: int, text: str, status: int = 400) -> None:
         super().__init__(text)
         self.code, self.text, self.status = code, text, status
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A stored message without its body."""
-
-    sequence: int
-    subject: str
-    headers: Mapping[str, str]
-    at: datetime
-
-
-@dataclass(slots=True)
-class Durable:
-    """A consumer and how far it is."""
-
-    config: dict[str, Any]
-    created: datetime
-    delivered: int = 0  # stream sequence
-    handed_out: int = 0  # repeats counted again
-    in_flight: dict[int, int] = field(default_factory=dict)  # stream sequence -> deliveries
-    waiting: int = 0
-
-    def takes(self, subject: str) -> bool:
-        """Whether a message passes the filter."""
-        single = self.config.get("filter_subject")
-        filters = self.config.get("filter_subjects") or ((single,) if single else ())
-        return not filters or any(matches(each, subject) for each in filters)
-
-
-@dataclass(slots=True)
-class Store:
-    """A stream and what it holds."""
-
-    config: dict[str, Any]
-    created: datetime
-    messages: dict[int, Message] = field(default_factory=dict)
-    durables: dict[str, Durable] = field(default_factory=dict)
-    last: int = 0
-
-    def append(self, subject: str, headers: Mapping[str, str], at: datetime) -> int:
-        """Store a message under its stored subject; a roll-up replaces what is there."""
-        stored = self._stored(subject)
-        if headers.get("Nats-Rollup") == "sub":
-            self.messages = {seq: each for seq, each in self.messages.items() if each.subject != stored}
-        self.last += 1
-        self.messages[self.last] = Message(self.last, stored, dict(headers), at)
-        return self.last
-
-    def _stored(self, subject: str) -> str:
-        transform = self.config.get("subject_transform") or {}
-        shape = _PARTITION.match(transform.get("dest", ""))
-        if shape is None or not matches(transform["src"], subject):
-            return subject
-        return Layout(shape["prefix"], int(shape["buckets"])).stored(subject)
-
-    def info(self, now: datetime) -> Json:
-        """As STREAM.INFO has it."""
-        first = min(self.messages, default=self.last + 1)
-        first_at = self.messages[first].at if self.messages else now
-        return {
-            "config": self.config,
-            "created": written(self.created),
-            "ts": written(now),
-            "state": {
-                "messages": len(self.messages),
-                "bytes": 100 * len(self.messages),
-                "first_seq": first,
-                "first_ts": written(first_at),
-                "last_seq": self.last,
-                "num_deleted": max(0, self.last - first + 1 - len(self.messages)),
-                "consumer_count": len(self.durables),
-            },
-        }
-
-    def progress(self, name: str, stream: str, now: datetime) -> Json:
-        """As CONSUMER.INFO has it."""
-        durable = self.durables[name]
-        pending = [
-            seq
-            for seq, each in self.messages.items()
-            if seq > durable.delivered and durable.takes(each.subject)
-        ]
-        floor = min(durable.in_flight, default=durable.delivered + 1) - 1
-        return {
-            "stream_name": stream,
-            "name": name,
-            "config": durable.config,
-            "created": written(durable.created),
-            "ts": written(now),
-            "delivered": {"stream_seq": durable.delivered, "consumer_seq": durable.handed_out},
-            "ack_floor": {"stream_seq": floor, "consumer_seq": floor},
-            "num_ack_pending": len(durable.in_flight),
-            "num_redelivered": sum(1 for count in durable.in_flight.values() if count > 1),
-            "num_waiting": durable.waiting,
-            "num_pending": len(pending),
-        }
 
 
 class MemoryJetStream(JetStream):
@@ -232,9 +145,8 @@ class MemoryJetStream(JetStream):
         return {"api": {"level": self.level} if self.level else {}, "limits": {}}
 
     def _list_streams(self, body: Json) -> Json:
-        silent = [name for name in sorted(self.stores) if stream_key(name) in self.leaderless]
-        infos = [self.stores[name].info(self.clock()) for name in sorted(self.stores) if name not in silent]
-        return {**_page(infos, "streams", body), "missing": silent}
+        infos = {stream_key(name): self.stores[name].info(self.clock()) for name in sorted(self.stores)}
+        return self._page(infos, "streams", body)
 
     def _names(self, body: Json) -> Json:
         return {
@@ -253,13 +165,23 @@ class MemoryJetStream(JetStream):
 
     def _list_consumers(self, stream: str, body: Json) -> Json:
         store = self._store(stream)
-        silent = [name for name in sorted(store.durables) if consumer_key(stream, name) in self.leaderless]
-        infos = [
-            store.progress(name, stream, self.clock())
+        infos = {
+            consumer_key(stream, name): store.progress(name, stream, self.clock())
             for name in sorted(store.durables)
-            if name not in silent
-        ]
-        return {**_page(infos, "consumers", body), "missing": silent}
+        }
+        return self._page(infos, "consumers", body)
+
+    def _page(self, infos: Mapping[Key, Json], name: str, body: Json) -> Json:
+        """One page of objects; of those for which nobody answers only the names."""
+        offset = int(body.get("offset", 0))
+        page = dict(list(infos.items())[offset : offset + _PAGE])
+        return {
+            "total": len(infos),
+            "offset": offset,
+            "limit": _PAGE,
+            name: [info for key, info in page.items() if key not in self.leaderless],
+            "missing": [key.name.rpartition("/")[2] for key in page if key in self.leaderless],
+        }
 
     def _consumer_info(self, stream: str, name: str, _body: Json) -> Json:
         self._durable(stream, name)
@@ -354,11 +276,6 @@ class MemoryJetStream(JetStream):
         raise Refusal(NO_MESSAGE, "no message found", 404)
 
 
-def _page(entries: list[Json], name: str, body: Json) -> Json:
-    offset = int(body.get("offset", 0))
-    return {"total": len(entries), "offset": offset, "limit": _PAGE, name: entries[offset : offset + _PAGE]}
-
-
 def _stream(config: Json) -> Stream:
     return load_stream(stream_key(""), config)
 
@@ -372,7 +289,7 @@ def _changeable(before: Stream | Consumer, after: Stream | Consumer, code: int) 
         old, new = getattr(before, name), getattr(after, name)
         frozen = before.field_class(name) is FieldClass.AT_CREATION
         if old != new and (frozen or not before.may_change(name, old, new)):
-            raise Refusal(code, f"{name} can not be updated", 500)
+            raise Refusal(code, _WORDS.get(name, f"{name.replace('_', ' ')} can not be updated"), 500)
 
 
 def _clash(config: Json, subjects: Any) -> bool:  # noqa: ANN401  (any sequence of JSON)

@@ -20,7 +20,9 @@ from headgate.brokers.nats.times import moment
 from headgate.brokers.pace import Pace
 from headgate.core.resource import Key, Observed, Stats, Unread
 
-SOON: Final = 1.0  # seconds for an answer about what gave none before: one dead server holds up nobody for long
+SOON: Final = (
+    1.0  # seconds for an answer about what gave none before: one dead server holds up nobody for long
+)
 FEW: Final = 8  # up to here one question per object is cheaper than a list of all
 PAGE: Final = 256  # what the server puts on one page
 
@@ -87,7 +89,9 @@ class Reader:
             return found
         return {**found, **await self._each(lane, listing, missing)}
 
-    async def _each(self, lane: Pace, listing: _Listing, names: Collection[str]) -> Mapping[str, Json | Unread]:
+    async def _each(
+        self, lane: Pace, listing: _Listing, names: Collection[str]
+    ) -> Mapping[str, Json | Unread]:
         async def one(name: str) -> tuple[str, Json | Unread | None]:
             return name, await self._one(lane, f"{listing.info_verb}.{name}")
 
@@ -122,13 +126,14 @@ class Reader:
             found.update(
                 (name, info) for name, info in zip(names, entries, strict=True) if name in listing.names
             )
-            end = offset + len(names) + len(silent.keys() - set(names))
+            size = len(names) + len(silent.keys() - set(names))
+            end = offset + size
             left = int((page or {}).get("total", 0)) - end
-            if left <= 0 or len(names) < 2 or found.keys() >= listing.names:  # noqa: PLR2004  (one entry is the overlap)
+            if left <= 0 or size < 2 or found.keys() >= listing.names:  # noqa: PLR2004  (one entry is the overlap)
                 return found, certain
             if left > PAGE * len(listing.names - found.keys()):
                 return found, False  # asking for the rest by name is cheaper
-            offset, last = end - 1, names[-1]
+            offset, last = end - 1, names[-1] if names else ""
 
 
 def _silent(page: Json) -> dict[str, Unread]:
@@ -138,7 +143,9 @@ def _silent(page: Json) -> dict[str, Unread]:
         for name in page.get("missing") or ()
     }
     offline = page.get("offline") or {}
-    return missing | {name: Unread("StreamOffline", f"{name} is offline: {why}") for name, why in offline.items()}
+    return missing | {
+        name: Unread("StreamOffline", f"{name} is offline: {why}") for name, why in offline.items()
+    }
 
 
 def _name(info: Json) -> str:

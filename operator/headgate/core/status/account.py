@@ -31,8 +31,7 @@ GRACE: Final = timedelta(minutes=2)  # for which Ready keeps its last value whil
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """The broker is away, or silent about one object: since when, and the error of the first failure, so that status
-    does not change with every try."""
+    """The broker is away, or silent about one object: since when, and the first error, so that status stands still."""
 
     since: datetime
     reason: str
