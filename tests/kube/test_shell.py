@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from headgate.handlers.events import Scope
+from headgate.handlers.inbox import Scope
 from headgate.handlers.listing import SetupError
 from headgate.handlers.process import Process
 from headgate.kube.client import KubeClient

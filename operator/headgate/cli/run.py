@@ -123,7 +123,7 @@ def compose(
 ) -> "Process":
     """The operator's parts, connected, not yet running."""
     from headgate.engine.operator import Operator  # noqa: PLC0415
-    from headgate.handlers.events import Scope  # noqa: PLC0415
+    from headgate.handlers.inbox import Scope  # noqa: PLC0415
     from headgate.handlers.process import Process  # noqa: PLC0415
     from headgate.kube.identity import this_process  # noqa: PLC0415
     from headgate.kube.lease import Leadership  # noqa: PLC0415

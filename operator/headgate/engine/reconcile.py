@@ -56,6 +56,7 @@ class Worker:
             shared.keep_secret,
             lambda real: Metered(real, broker, shared.metrics, shared.monotonic),
             shared.drivers,
+            shared.may_act,
         )
         self.readers = Readers(shared.world)
         self.looked = False  # whether everything was looked at once
@@ -125,6 +126,8 @@ class Worker:
         if not was_up:
             log.info("%s: connected", self.ref)
             self._tries, self._judged_at = 0, 0.0
+        if not self.looked:
+            await self._newcomers_first()
         began = self._shared.monotonic()
         await self._go_through(await self._sweep.prepare(refs, full=full), full=full)
         scope = "full" if full else "dirty"
@@ -135,6 +138,19 @@ class Worker:
             again = self._again or self._sweep.again
             self._next_full = 0.0 if again else self._shared.monotonic() + self._interval()
             self._again = False
+
+    async def _newcomers_first(self) -> None:
+        """At a start, what was declared meanwhile does not wait until all of a large estate was read.
+
+        Only where the cluster is the known one, and only what has never been made: nothing can be missed by it.
+        """
+        facts, known = self.link.facts, self._world.estate.brokers[self.ref].record.identity
+        if facts is None or not known or self._is_doubtful(facts):
+            return
+        entries = (self._world.entries[ref] for ref in self._world.of_broker(self.ref))
+        newcomers = [entry.ref for entry in entries if not entry.leaving and not entry.status]
+        if newcomers := newcomers[:PORTION]:
+            await self._go_through(await self._sweep.prepare(newcomers, full=False), full=False)
 
     async def _recount(self) -> None:
         """Have the EventBroker say how many objects there are by now: in one write for many of them, and in no full pass."""

@@ -11,7 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
-from headgate.handlers.events import KIND_NAMES, Inbox, Scope
+from headgate.handlers.inbox import KIND_NAMES, Inbox, Scope
 from headgate.kube import paths
 from headgate.kube.errors import Forbidden, KubeError, NotFound, Unavailable
 from headgate.kube.values import Listing

@@ -6,17 +6,19 @@ import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from headgate.handlers.events import Inbox, Scope
+from headgate.handlers.inbox import Inbox, Scope
 from headgate.handlers.listing import Comparison, tell_everything
 from headgate.handlers.probes import Probes
 from headgate.handlers.served import Served
-from headgate.handlers.wiring import Watches
 from headgate.kube.client import KubeClient
 from headgate.kube.lease import Leadership
 from headgate.kube.pulse import Pulse
 from headgate.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from headgate.handlers.wiring import Watches
 
 log = logging.getLogger(__name__)
 
@@ -92,9 +94,27 @@ class Process:
         log.info("acting on %d objects in %s", told.objects, where)
 
     async def _act(self) -> None:
+        watching_stop = asyncio.Event()
+        tasks = {_task("engine", self.engine.run()), _task("stop", self._stop.wait())}
+        if self.leadership is not None:
+            tasks.add(_task("lease", self.leadership.keep()))
+        try:
+            tasks |= await self._watching(watching_stop)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await self._end(tasks, watching_stop)
+        for task in done:
+            if (error := task.exception()) is not None:
+                raise error
+            if task.get_name() != "stop" and not self._stop.is_set():
+                raise RuntimeError(f"{task.get_name()} ended by itself")
+
+    async def _watching(self, watching_stop: asyncio.Event) -> set[asyncio.Task[Any]]:
+        """Begin to watch. kopf takes half a second to import, and the engine acts meanwhile on what was listed."""
+        make_watches = await asyncio.to_thread(_shell)
         comparison = Comparison(self.kube, self.scope, self.engine)
         self._pulse.opened = comparison.opened
-        watches = Watches(
+        watches = make_watches(
             self.kube.config,
             self.scope,
             self.engine,
@@ -105,25 +125,11 @@ class Process:
             comparison.leave,
         )
         served = Served(self.kube, self.scope, self.engine, watches, closed=self._closed)
-        watching_stop = asyncio.Event()
-        tasks = {
-            _task("engine", self.engine.run()),
+        return {
             _task("watches", watches.run(watching_stop, self._take_signals)),
             _task("comparison", comparison.run()),
             _task("served", served.run()),
-            _task("stop", self._stop.wait()),
         }
-        if self.leadership is not None:
-            tasks.add(_task("lease", self.leadership.keep()))
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await self._end(tasks, watching_stop)
-        for task in done:
-            if (error := task.exception()) is not None:
-                raise error
-            if task.get_name() != "stop" and not self._stop.is_set():
-                raise RuntimeError(f"{task.get_name()} ended by itself")
 
     async def _end(self, tasks: set[asyncio.Task[Any]], watching_stop: asyncio.Event) -> None:
         """Watching and acting end together, and only then the hold on the Lease."""
@@ -206,6 +212,12 @@ class _Optional:
     async def __aexit__(self, *details: object) -> None:
         if self._probes is not None:
             await self._probes.__aexit__(*details)
+
+
+def _shell() -> "type[Watches]":
+    from headgate.handlers.wiring import Watches  # noqa: PLC0415  (see _watching)
+
+    return Watches
 
 
 def _task(name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:

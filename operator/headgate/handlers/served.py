@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from datetime import datetime
 from typing import Any, Protocol
 
-from headgate.handlers.events import KIND_NAMES, Inbox, Scope
+from headgate.handlers.inbox import KIND_NAMES, Inbox, Scope
 from headgate.kube.errors import Forbidden, KubeError
 from headgate.kube.values import Listing
 
@@ -83,6 +83,8 @@ class Served:
         try:
             async for event, body in self._source.follow_namespace(namespace):
                 await self._heard(namespace, event, body)
+                if namespace in self._closed:
+                    return CLOSED
         except Forbidden as error:
             return await self._forbidden(namespace, error)
         except KubeError as error:

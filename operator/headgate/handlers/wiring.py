@@ -14,7 +14,8 @@ from typing import Self
 import kopf
 from kopf._cogs.structs.references import Insights, NamespaceName  # the one way to say later what is watched
 
-from headgate.handlers.events import Inbox, Scope, watch
+from headgate.handlers.events import watch
+from headgate.handlers.inbox import Inbox, Scope
 from headgate.handlers.listing import streams
 from headgate.kube.config import KubeConfig
 from headgate.kube.known import Known

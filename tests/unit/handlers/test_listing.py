@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from headgate.handlers.events import KIND_NAMES, Scope
+from headgate.handlers.inbox import KIND_NAMES, Scope
 from headgate.handlers.listing import Comparison, Everything, SetupError, streams, tell_everything
 from headgate.kube.errors import Forbidden, KubeError, NotFound, Unavailable
 from headgate.kube.values import Listing

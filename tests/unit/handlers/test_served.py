@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from headgate.handlers.events import Scope
+from headgate.handlers.inbox import Scope
 from headgate.handlers.served import AGAIN, BLIND, CLOSED, Served
 from headgate.kube.errors import Forbidden, KubeError, Unavailable
 from headgate.kube.values import Listing
@@ -94,15 +94,15 @@ CASES = {
     "what was in it is gone with it, and its watches end": Case(
         [[HERE, ENDS, GONE]],
         ["ends since 10:00", "leave shop", "DELETED EventTopic orders"],
-        [AGAIN],
+        [CLOSED],
     ),
     "one that comes back is served again": Case(
-        [[GONE], [HERE]], ["leave shop", "DELETED EventTopic orders", "enter shop"], [AGAIN, AGAIN]
+        [[GONE], [HERE]], ["leave shop", "DELETED EventTopic orders", "enter shop"], [CLOSED, AGAIN]
     ),
     "one that comes back without our rights waits for them": Case(
         [[GONE], [NO], [HERE]],
         ["leave shop", "DELETED EventTopic orders", "enter shop"],
-        [AGAIN, CLOSED, AGAIN],
+        [CLOSED, CLOSED, AGAIN],
         lists=(NO,),
     ),
     "a watch that breaks is opened again": Case([[HERE, AWAY], [HERE]], [], [AGAIN, AGAIN]),
@@ -119,10 +119,10 @@ CASES = {
         [[NO], [HERE]], ["enter shop"], [CLOSED, AGAIN], closed=("shop",), lists=(NO,)
     ),
     "one that is seen again before its rights are stays closed": Case(
-        [[HERE], [HERE]], ["enter shop"], [AGAIN, AGAIN], closed=("shop",), lists=(NO,)
+        [[HERE], [HERE]], ["enter shop"], [CLOSED, AGAIN], closed=("shop",), lists=(NO,)
     ),
     "an API server that is away closes nothing": Case([[NO]], [], [BLIND], lists=(AWAY,)),
-    "and opens nothing": Case([[HERE]], [], [AGAIN], closed=("shop",), lists=(AWAY,)),
+    "and opens nothing": Case([[HERE]], [], [CLOSED], closed=("shop",), lists=(AWAY,)),
 }
 
 
