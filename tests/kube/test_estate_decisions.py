@@ -201,6 +201,61 @@ async def test_of_two_objects_on_one_stream_the_second_waits_for_the_first_to_go
     assert await nats.stream("contested") is not None
 
 
+async def test_what_an_owner_kept_and_left_behind_may_be_taken_over_by_the_next_one(scene: Scene) -> None:
+    """Its mark stays in the broker and holds nobody off any more; what it is adopted by decides as for any other find."""
+    estate, nats = scene.estate, scene.nats
+    shared: dict[str, Any] = {"externalName": "legacy", "subjects": ["legacy.>"]}
+    await scene.topic("elder", **shared)
+    await nats.publish("legacy.x", 3)
+    before = await nats.stream("legacy")
+    await estate.put("EventTopic", "never", topic("never", **shared, adoptionPolicy="Never"))
+    await estate.put("EventTopic", "younger", topic("younger", **shared, deletionPolicy="Delete"))
+    for name in ("never", "younger"):
+        message = await estate.says("EventTopic", name, "Conflict", status="False")
+        assert "belongs to EventTopic" in message
+    await scene.gone("EventTopic", "never")
+    await scene.gone("EventTopic", "elder")
+    status = await estate.ready("EventTopic", "younger", limit=3)
+    assert status["record"]["origin"] == "Adopted"
+    after = await nats.stream("legacy")
+    assert before is not None
+    assert after is not None
+    assert (after["created"], after["state"]["messages"]) == (before["created"], 3)
+    assert after["config"]["metadata"]["headgate.dev/owner"].endswith(
+        "/EventTopic/" + estate.namespace + "/younger"
+    )
+    await estate.put("EventTopic", "elder", topic("elder", **shared))
+    await estate.says("EventTopic", "elder", "Conflict", status="False")
+    await estate.delete("EventTopic", "younger")
+    message = await estate.says("EventTopic", "younger", "Blocked", status="False")
+    assert "headgate.dev/confirm-delete: legacy" in message
+    await estate.change("EventTopic", "younger", {"deletionPolicy": "Retain"})
+    await estate.gone("EventTopic", "younger")
+    await estate.ready("EventTopic", "elder", limit=3)
+
+
+async def test_an_owner_that_comes_back_finds_what_it_kept(scene: Scene) -> None:
+    estate, nats = scene.estate, scene.nats
+    await scene.topic("returning")
+    before = await nats.stream("returning")
+    await scene.gone("EventTopic", "returning")
+    await estate.put("EventTopic", "returning", topic("returning", adoptionPolicy="Never"))
+    status = await estate.ready("EventTopic", "returning")
+    assert status["record"]["origin"] == "Created"
+    after = await nats.stream("returning")
+    assert (before and before["created"]) == (after and after["created"])
+
+
+async def test_the_mark_of_another_installation_holds_everybody_off(scene: Scene) -> None:
+    estate, nats = scene.estate, scene.nats
+    mark = f"elsewhere/EventTopic/{estate.namespace}/gone"
+    await nats.make("abroad", subjects=["abroad.>"], metadata={"headgate.dev/owner": mark})
+    await estate.put("EventTopic", "abroad", topic("abroad", adoptionPolicy="Always"))
+    message = await estate.says("EventTopic", "abroad", "Conflict", status="False")
+    assert "of installation elsewhere" in message
+    assert (await nats.config("abroad"))["metadata"]["headgate.dev/owner"] == mark
+
+
 # --- losses
 
 

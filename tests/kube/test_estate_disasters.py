@@ -4,10 +4,24 @@ import shutil
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
+import pytest
 import pytest_asyncio
 from tests.kube.conftest import NamespaceOf
-from tests.kube.estate import Estate, JetStream, condition, connection, group, jetstream, queue, topic
+from tests.kube.estate import (
+    GROUP_VERSION,
+    PLURALS,
+    Estate,
+    JetStream,
+    condition,
+    connection,
+    group,
+    jetstream,
+    policy,
+    queue,
+    topic,
+)
 from tests.kube.operator import Operator, operator, release
 from tests.servers import nats_server
 
@@ -188,20 +202,109 @@ async def gone(api: Client, namespace: str, limit: float) -> None:
     await until("the namespace is gone", is_gone, limit=limit)
 
 
+MODES = {"in cluster mode": "cluster", "in namespaced mode": "namespaced"}
+SOON = 25.0  # seconds: Kubernetes itself waits five before it begins, and looks again in growing steps
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
+@pytest.mark.parametrize("away", [False, True], ids=["its broker at hand", "its broker away"])
 async def test_a_namespace_deleted_with_everything_in_it_goes(
+    cluster: Cluster, api: Client, servers: Run, namespace_of: NamespaceOf, mode: str, *, away: bool
+) -> None:
+    """By Roles alone there are five seconds for it: then the rights may go before anything else does."""
+    name = f"doomed-{mode}{'-alone' if away else ''}"
+    namespace = await namespace_of("doomed")
+    served = (namespace,) if mode == "namespaced" else ()
+    async with declared(cluster, api, servers, namespace, name, served=served) as scene:
+        if away:
+            await scene.server.kill()
+        await api.delete(f"/api/v1/namespaces/{namespace}")
+        await let_go(scene.estate, 4.5)
+        await gone(api, namespace, SOON)
+        assert scene.operator.process is not None
+        assert scene.operator.process.running
+        assert scene.operator.complaints == []
+        if away:
+            await scene.server.restart()
+        left = {*TOPICS} & await scene.nats.names()
+        assert left == ({*TOPICS} if away else set())
+
+
+async def let_go(estate: Estate, limit: float) -> None:
+    """Wait until nothing in a namespace waits for us any more, deleted or not."""
+
+    async def free() -> bool:
+        for plural in PLURALS.values():
+            path = f"/apis/{GROUP_VERSION}/namespaces/{estate.namespace}/{plural}"
+            items = (await estate.api.get(path))["items"]
+            if any(FINALIZER in (each["metadata"].get("finalizers") or ()) for each in items):
+                return False
+        return True
+
+    await until("nothing holds the namespace up", free, limit=limit)
+
+
+async def test_the_end_of_one_namespace_ends_nothing_elsewhere_and_its_return_is_seen(
     cluster: Cluster, api: Client, servers: Run, namespace_of: NamespaceOf
 ) -> None:
-    namespace = await namespace_of("doomed")
-    async with declared(cluster, api, servers, namespace, "doomed", served=()) as scene:
-        await api.delete(f"/api/v1/namespaces/{namespace}")
-        await gone(api, namespace, 25)
-        assert scene.operator.complaints == []
+    """Two namespaces served by Roles: one goes with what is in it, comes back under its name and is served again."""
+    home, other = await namespace_of("lasting"), await namespace_of("passing")
+    async with declared(cluster, api, servers, home, "return", served=(home, other)) as scene:
+        passing = scene.estate.within(other)
+        await passing.put("RetryPolicy", "first", policy())
+        await passing.ready("RetryPolicy", "first")
+        rights = await rights_in(api, other)
+        await api.delete(f"/api/v1/namespaces/{other}")
+        await gone(api, other, SOON)
+        await scene.estate.put("EventTopic", "meanwhile", topic("meanwhile"))
+        await scene.estate.ready("EventTopic", "meanwhile")
+        await api.post("/api/v1/namespaces", {"metadata": {"name": other}})
+        for path, body in rights:
+            await api.post(path, body)
+        await passing.put("RetryPolicy", "second", policy())
+        await passing.ready("RetryPolicy", "second", limit=SOON)
+        await scene.operator.restart()
+        await passing.delete("RetryPolicy", "second")
+        await passing.gone("RetryPolicy", "second")
+
+
+async def rights_in(api: Client, namespace: str) -> list[tuple[str, dict[str, Any]]]:
+    """Every Role and RoleBinding of a namespace, as it can be made again: Roles first."""
+    found: list[tuple[str, dict[str, Any]]] = []
+    for plural in ("roles", "rolebindings"):
+        path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace}/{plural}"
+        for each in (await api.get(path))["items"]:
+            kept = {key: value for key, value in each.items() if key != "metadata"}
+            found.append((path, {**kept, "metadata": {"name": each["metadata"]["name"]}}))
+    return found
+
+
+async def test_an_operator_starts_although_one_of_its_namespaces_is_not_open_to_it(
+    cluster: Cluster, api: Client, servers: Run, namespace_of: NamespaceOf
+) -> None:
+    home, other = await namespace_of("open"), await namespace_of("closed")
+    async with declared(cluster, api, servers, home, "closed", served=(home, other)) as scene:
+        rights = await rights_in(api, other)
+        bindings = "/apis/rbac.authorization.k8s.io/v1/namespaces/{}/rolebindings/{}"
+        for path, body in rights:
+            if path.endswith("rolebindings"):
+                await api.delete(bindings.format(other, body["metadata"]["name"]))
+        await scene.operator.restart()
+        assert [
+            line for line in scene.operator.complaints if f"namespace {other} is not served" in line
+        ] != []
+        closed = scene.estate.within(other)
+        await closed.put("RetryPolicy", "late", policy())
+        for path, body in rights:
+            if path.endswith("rolebindings"):
+                await api.post(path, body)
+        await closed.ready("RetryPolicy", "late", limit=SOON)
 
 
 async def test_a_namespace_whose_roles_went_first_is_let_go_by_release(
     cluster: Cluster, api: Client, servers: Run, namespace_of: NamespaceOf
 ) -> None:
-    """In namespaced mode the operator's rights live in the namespace and go with it, often before anything of ours."""
+    """Whoever takes the rights away before the namespace has to let its objects go too."""
     namespace = await namespace_of("roles")
     async with declared(cluster, api, servers, namespace, "roles", served=(namespace,)) as scene:
         roles = (
@@ -212,4 +315,4 @@ async def test_a_namespace_whose_roles_went_first_is_let_go_by_release(
         await scene.operator.stop()
         code, text = await release(cluster.kubeconfig, "--all", "--namespace", namespace)
         assert code == 0, text
-        await gone(api, namespace, 25)
+        await gone(api, namespace, SOON)

@@ -1,6 +1,6 @@
 """What the operator writes to Kubernetes, counted by the API server itself: what has to be, and nothing at rest."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -18,6 +18,8 @@ from headgate.local.run import Run
 from headgate.local.waiting import until
 
 REST = 12.0  # seconds of silence; ten full passes go by
+MANY = 20
+COUNTED = 8.0  # seconds: five between two writes, and one until the first
 
 
 @dataclass
@@ -29,12 +31,13 @@ class Scene:
     def writes(self, log: AuditLog) -> list[str]:
         """What was written since the log was last read, as "verb resource"; refused writes count too.
 
-        The one ConfigMap of an EventBroker that movers read is not of the object that brought a route into it.
+        What an EventBroker has of its own is not of the object that brought something new into it: the ConfigMap that
+        movers read, and how many objects there are, which is written for many of them at once.
         """
         asked = [
             r for r in self.operator.requests(log) if r.writes and not r.name.startswith("headgate-routes-")
         ]
-        return [f"{r.verb} {r.resource}" for r in asked]
+        return [f"{r.verb} {r.resource}" for r in asked if r.resource != "eventbrokers/status"]
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -82,6 +85,48 @@ async def test_a_group_with_a_binding_takes_three_writes(scene: Scene, audit: Au
     ]
 
 
+async def test_an_event_broker_counts_its_objects_within_seconds_and_in_few_writes(
+    scene: Scene, audit: AuditLog
+) -> None:
+    """Once after the first of them, once more after all that came in the seconds that follow."""
+    estate = scene.estate
+    await estate.put("EventBroker", "many", connection(scene.nats.url, resyncInterval="1s"))
+    await estate.ready("EventBroker", "many")
+    audit.read()
+    for number in range(MANY):
+        await estate.put("EventTopic", f"many-{number}", topic(f"many-{number}", broker="many"))
+    for number in range(MANY):
+        await estate.ready("EventTopic", f"many-{number}")
+    await counted(estate, "many", {"topics": MANY, "groups": 0, "deadLetterQueues": 0})
+    written = [r for r in scene.operator.requests(audit) if r.resource == "eventbrokers/status"]
+    assert len([r for r in written if r.name == "many"]) <= 2
+    for number in range(MANY):
+        await estate.delete("EventTopic", f"many-{number}")
+    await counted(estate, "many", {"topics": 0, "groups": 0, "deadLetterQueues": 0})
+
+
+async def objects_on(estate: Estate, broker: str) -> dict[str, int]:
+    """How many objects name an EventBroker, groups through their topics."""
+
+    async def named(kind: str, field: str, names: Collection[str]) -> list[str]:
+        items = (await estate.api.get(estate.path(kind, "").rstrip("/")))["items"]
+        return [each["metadata"]["name"] for each in items if each["spec"][field]["name"] in names]
+
+    topics = await named("EventTopic", "brokerRef", {broker})
+    groups = await named("ConsumerGroup", "topicRef", topics)
+    queues = await named("DeadLetterQueue", "brokerRef", {broker})
+    return {"topics": len(topics), "groups": len(groups), "deadLetterQueues": len(queues)}
+
+
+async def counted(estate: Estate, broker: str, objects: Mapping[str, int]) -> None:
+    """Wait until an EventBroker says how many objects it has."""
+
+    async def says() -> bool:
+        return (await estate.status("EventBroker", broker)).get("objects") == objects
+
+    await until(f"{broker} counts {objects}", says, limit=COUNTED)
+
+
 async def test_nothing_is_written_at_rest_while_dead_letters_age_and_groups_idle(
     scene: Scene, audit: AuditLog
 ) -> None:
@@ -108,11 +153,13 @@ async def test_nothing_is_written_at_rest_while_dead_letters_age_and_groups_idle
     for kind, name in (("DeadLetterQueue", "dead"), ("RetryPolicy", "calm"), ("ConsumerGroup", "idle")):
         await estate.ready(kind, name)
     await figures_are_true(estate)
+    for broker in ("calm", "main"):
+        await counted(estate, broker, await objects_on(estate, broker))
     audit.read()
     written: list[str] = []
 
     async def is_written() -> bool:
-        written.extend(scene.writes(audit))
+        written.extend(f"{r.verb} {r.resource} {r.name}" for r in scene.operator.requests(audit) if r.writes)
         return bool(written)
 
     async with estate.changes() as changes:
