@@ -69,12 +69,18 @@ async def estate(stage: Scene, names: Sequence[str], *, groups: bool) -> None:
 
     async def settled() -> bool:
         kinds = ("EventTopic", "ConsumerGroup") if groups else ("EventTopic",)
-        ready = all([all(map(is_ready, await stage.objects(kind, NAMESPACE))) for kind in kinds])
+        there = [each for kind in kinds for each in await stage.objects(kind, NAMESPACE)]
+        ready = all(map(is_ready, there)) and all(map(_is_measured, there))
         status = (await stage.api.get(stage.path("EventBroker", NAMESPACE, "main"))).get("status") or {}
         counts = status.get("objects") or {}
         return ready and counts.get("topics") == len(names) and counts.get("groups", 0) == len(names) * groups
 
-    await until("the estate is Ready, and the EventBroker says how large it is", settled, limit=600, every=1)
+    await until("the estate is Ready and measured, and its EventBroker counts it", settled, limit=600, every=1)
+
+
+def _is_measured(item: Json) -> bool:
+    """Whether nothing more is to be said of an object: a group's first figures take their turn."""
+    return item["kind"] != "ConsumerGroup" or "lag" in item["status"]
 
 
 async def again(stage: Scene, before: Program) -> Program:
