@@ -9,7 +9,7 @@ The error tree; a method raises nothing else:
     └── Refused        will not work until somebody edits something; `reason` is stable
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -20,6 +20,11 @@ from headgate.core.estate import Ref
 from headgate.core.progress import Capture, Holding, Progress
 from headgate.core.resource import Key, Observed, Resource, Unread
 from headgate.core.topology import Topology
+
+
+def always() -> bool:
+    """Nobody else acts."""
+    return True
 
 
 class BrokerError(Exception):
@@ -119,8 +124,14 @@ class Broker(Protocol):
 class Driver(Protocol):
     """A kind of broker: how to connect to one, and how portable kinds become its objects."""
 
-    def connect(self, spec: EventBrokerSpec, credentials: Credentials) -> Broker:
-        """A handle that connects on first use. Refused(CredentialsInvalid) when they cannot be used at all."""
+    def connect(
+        self, spec: EventBrokerSpec, credentials: Credentials, may_act: Callable[[], bool] = always
+    ) -> Broker:
+        """A handle that connects on first use. Refused(CredentialsInvalid) when they cannot be used at all.
+
+        `may_act` is asked right before every request that changes something; where it says no, nothing is sent and that
+        is Unreachable(LeaseLost). A change of several requests may find out halfway that another process acts by now.
+        """
         ...
 
     def compile(self, topology: Topology, facts: BrokerFacts, installation: str) -> Mapping[Ref, Compiled]:

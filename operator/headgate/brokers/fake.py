@@ -4,11 +4,11 @@ It speaks JetStream's words. What only a person or a worker does to a real broke
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from headgate.api import EventBrokerSpec
-from headgate.brokers.base import Broker, BrokerError, BrokerFacts, Credentials
+from headgate.brokers.base import Broker, BrokerError, BrokerFacts, Credentials, always
 from headgate.brokers.nats import translate
 from headgate.brokers.nats.capture import capture
 from headgate.brokers.nats.documents import dump, identity_of
@@ -188,9 +188,12 @@ class FakeDriver:
     def __init__(self, broker: FakeBroker) -> None:
         self.broker = broker
 
-    def connect(self, spec: EventBrokerSpec, credentials: Credentials) -> Broker:
+    def connect(
+        self, spec: EventBrokerSpec, credentials: Credentials, may_act: Callable[[], bool] = always
+    ) -> Broker:
         """The one broker."""
         del spec, credentials
+        self.broker.server.may_act = may_act
         return self.broker
 
     def compile(self, topology: Topology, facts: BrokerFacts, installation: str) -> Mapping[Ref, Compiled]:

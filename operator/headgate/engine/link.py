@@ -8,7 +8,16 @@ from typing import Final, Protocol
 from headgate.api import EventBrokerSpec
 from headgate.api.common import SecretRef
 from headgate.api.eventbroker import BROKER_BLOCKS
-from headgate.brokers.base import Broker, BrokerError, BrokerFacts, Credentials, Driver, Refused, Unreachable
+from headgate.brokers.base import (
+    Broker,
+    BrokerError,
+    BrokerFacts,
+    Credentials,
+    Driver,
+    Refused,
+    Unreachable,
+    always,
+)
 from headgate.brokers.registry import driver_of
 from headgate.core.estate import Declared
 from headgate.kube.errors import Forbidden, KubeError, NotFound
@@ -50,8 +59,10 @@ class Link:
         keep_secret: Callable[[bytes], None],
         meter: Callable[[Broker], Broker] = lambda broker: broker,
         drivers: Callable[[EventBrokerSpec], Driver] = driver_of,
+        may_act: Callable[[], bool] = always,
     ) -> None:
         self._drivers = drivers
+        self._may_act = may_act
         self._keep_secret = keep_secret
         self._meter = meter
         self._secrets = secrets
@@ -112,7 +123,7 @@ class Link:
         await self.aclose()
         self.driver = self._drivers(declared.spec)
         self._spec, self._credentials = declared.spec, credentials
-        self.broker = self._meter(self.driver.connect(declared.spec, credentials))
+        self.broker = self._meter(self.driver.connect(declared.spec, credentials, self._may_act))
 
     async def _read_or_keep(self, declared: Declared[EventBrokerSpec]) -> Credentials:
         """The Secrets' content; while an EventBroker is going, the last one, as its Secret often goes first."""

@@ -1,12 +1,12 @@
 """One live JetStream account behind the Broker seam. Knows nothing of Kubernetes and decides nothing."""
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from headgate.api import NatsConnection
 from headgate.api.eventbroker import Limits
-from headgate.brokers.base import BrokerFacts, Credentials, Unavailable
+from headgate.brokers.base import BrokerFacts, Credentials, Unavailable, always
 from headgate.brokers.nats.capture import capture
 from headgate.brokers.nats.documents import Json, identity_of
 from headgate.brokers.nats.facts import capabilities
@@ -31,7 +31,13 @@ _ENOUGH: Final = 3  # nodes assumed of a cluster that keeps its addresses to its
 class NatsBroker:
     """Streams and consumers of one account, in one domain, over one connection."""
 
-    def __init__(self, spec: NatsConnection, limits: Limits | None, credentials: Credentials) -> None:
+    def __init__(
+        self,
+        spec: NatsConnection,
+        limits: Limits | None,
+        credentials: Credentials,
+        may_act: Callable[[], bool] = always,
+    ) -> None:
         limits = limits or Limits()
         timeout = (limits.timeout or defaults.TIMEOUT).total_seconds()
         in_flight = asyncio.Semaphore(limits.max_in_flight or defaults.MAX_IN_FLIGHT)
@@ -39,6 +45,7 @@ class NatsBroker:
         watching = Pace(limits.progress_per_second or defaults.PROGRESS_PER_SECOND, in_flight)
         self._link = Link(spec, credentials, timeout=timeout, name="headgate")
         self._js = JetStream(self._link, spec.jet_stream_domain, timeout)
+        self._js.may_act = may_act
         self._reader = Reader(self._js)
         self._writer = Writer(self._js, self._requests)
         self._positions = Positions(self._js, self._reader, watching)

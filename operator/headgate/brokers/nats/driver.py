@@ -1,9 +1,9 @@
 """NATS JetStream as a kind of broker: connecting and translating under one roof. Knows nothing of Kubernetes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from headgate.api import EventBrokerSpec
-from headgate.brokers.base import Broker, BrokerFacts, Credentials, Refused
+from headgate.brokers.base import Broker, BrokerFacts, Credentials, Refused, always
 from headgate.brokers.nats import translate
 from headgate.brokers.nats.adapter import NatsBroker
 from headgate.core.compiled import Compiled
@@ -15,11 +15,13 @@ from headgate.core.topology import Topology
 class NatsDriver:
     """Connects to JetStream and speaks its words."""
 
-    def connect(self, spec: EventBrokerSpec, credentials: Credentials) -> Broker:
+    def connect(
+        self, spec: EventBrokerSpec, credentials: Credentials, may_act: Callable[[], bool] = always
+    ) -> Broker:
         """A handle that connects on first use."""
         if spec.nats is None:
             raise Refused("BrokerMissing", "spec.nats: say how to reach the servers")
-        return NatsBroker(spec.nats, spec.limits, credentials)
+        return NatsBroker(spec.nats, spec.limits, credentials, may_act)
 
     def compile(self, topology: Topology, facts: BrokerFacts, installation: str) -> Mapping[Ref, Compiled]:
         """Streams and consumers for topics, queues and groups."""

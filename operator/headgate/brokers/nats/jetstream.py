@@ -1,11 +1,11 @@
 """JetStream's own API: JSON questions and answers, every error code as a typed refusal. Knows nothing of what is declared."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from headgate.brokers.base import BrokerError, Refused, Unavailable, Unknown, Unreachable
+from headgate.brokers.base import BrokerError, Refused, Unavailable, Unknown, Unreachable, always
 from headgate.brokers.nats.link import Link
 from headgate.brokers.nats.refusals import BY_CODE, explained, told
 from headgate.brokers.pace import Pace
@@ -40,6 +40,17 @@ _PASSING: Final = {
     10226: "MoveInProgress",
 }
 _SERVER_TROUBLE: Final = 503
+# What changes nothing; all else waits for whoever may act.
+_LOOKS: Final = (
+    "INFO",
+    "STREAM.INFO.",
+    "STREAM.LIST",
+    "STREAM.NAMES",
+    "STREAM.MSG.GET.",
+    "CONSUMER.INFO.",
+    "CONSUMER.LIST.",
+    "CONSUMER.NAMES.",
+)
 
 
 class Rejected(Refused):
@@ -63,6 +74,8 @@ class StoredMessage:
 class JetStream:
     """The API of one account's JetStream, in its domain."""
 
+    may_act: Callable[[], bool] = staticmethod(always)  # asked before each request that changes something
+
     def __init__(self, link: Link, domain: str | None, timeout: float) -> None:
         self.link = link
         self._prefix = f"$JS.{domain}.API" if domain else "$JS.API"
@@ -77,6 +90,8 @@ class JetStream:
     ) -> Json:
         """One question; the answer without its error, which is raised."""
         async with lane.slot():
+            if not verb.startswith(_LOOKS) and not self.may_act():
+                raise Unreachable("LeaseLost", f"another operator may be acting; {verb} was not sent")
             answer = await self._answer(verb, body, limit)
         if error := answer.get("error"):
             raise self._error(error, verb)
