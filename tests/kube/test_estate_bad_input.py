@@ -80,6 +80,71 @@ async def test_a_permission_that_is_withdrawn_ends_at_once_and_leaves_the_broker
     assert await scene.nats.image() == before
 
 
+# --- tenants
+
+
+async def test_a_name_that_the_broker_does_not_give_is_refused_where_its_naming_is_enforced(
+    scene: Scene,
+) -> None:
+    home, tenant = scene.home, scene.tenant
+    naming = {"template": "{namespace}_{name}", "enforce": True}
+    spec = {**scene.broker(), "tenancy": {"naming": naming}}
+    await home.put("EventBroker", "strict", spec)
+    await home.ready("EventBroker", "strict")
+    on_strict = {"brokerRef": {"name": "strict", "namespace": home.namespace}}
+    before = await scene.nats.image()
+    await tenant.put("EventTopic", "free", {**topic("free", externalName="of-my-own"), **on_strict})
+    message = await tenant.says("EventTopic", "free", "NotPermitted", status="False")
+    assert "spec.externalName" in message
+    assert f"gives {tenant.namespace}_free" in message
+    assert "leave externalName out" in message
+    assert await scene.nats.image() == before
+    await tenant.delete("EventTopic", "free")  # a name is set once, so there is no other way
+    await tenant.gone("EventTopic", "free")
+    await tenant.put("EventTopic", "free", {**topic("free"), **on_strict})
+    await tenant.ready("EventTopic", "free")
+    assert await scene.nats.stream(f"{tenant.namespace}_free") is not None
+    await tenant.put(
+        "EventTopic", "said", {**topic("said", externalName=f"{tenant.namespace}_said"), **on_strict}
+    )
+    await tenant.ready("EventTopic", "said")
+    for name in ("free", "said"):
+        await tenant.delete("EventTopic", name)
+        await tenant.gone("EventTopic", name)
+    await home.delete("EventBroker", "strict")
+    await home.gone("EventBroker", "strict")
+
+
+async def test_permission_by_label_takes_an_operator_that_sees_labels(scene: Scene) -> None:
+    """With a sight of the cluster it heals with the label; without one it says so, and heals when names are listed."""
+    home, stranger, name = scene.home, scene.stranger, scene.name("labelled")
+    selector = {"from": "Selector", "selector": {"matchLabels": {"events": "true"}}}
+    before = await scene.nats.image()
+    await home.put("EventBroker", name, connection(scene.server.url, allowedNamespaces=selector))
+    spec = {**topic(name), "brokerRef": {"name": name, "namespace": home.namespace}}
+    await stranger.put("EventTopic", name, spec)
+    message = await stranger.says("EventTopic", name, "NotPermitted", status="False")
+    assert "spec.brokerRef" in message
+    assert await scene.nats.image() == before
+    if scene.mode == "cluster":
+        await home.ready("EventBroker", name)
+        await home.api.patch(
+            f"/api/v1/namespaces/{stranger.namespace}", {"metadata": {"labels": {"events": "true"}}}
+        )
+    else:
+        message = await home.says("EventBroker", name, "ClusterModeNeeded", status="False")
+        assert "spec.allowedNamespaces.from" in message
+        assert "from: Names" in message
+        names = {"from": "Names", "names": [stranger.namespace]}
+        await home.put("EventBroker", name, connection(scene.server.url, allowedNamespaces=names))
+        await home.ready("EventBroker", name)
+    await stranger.ready("EventTopic", name, limit=2)
+    await stranger.delete("EventTopic", name)
+    await stranger.gone("EventTopic", name)
+    await home.delete("EventBroker", name)
+    await home.gone("EventBroker", name)
+
+
 # --- brokers
 
 
@@ -174,6 +239,35 @@ async def test_what_the_broker_cannot_change_back_is_blocked_and_nothing_of_it_i
     await home.put("EventTopic", name, topic(name, messageTTL="PerMessage", retention={"maxAge": "3h"}))
     await home.ready("EventTopic", name)
     assert (await scene.nats.config(name))["max_age"] == 3 * HOUR
+
+
+async def test_what_cannot_shrink_is_blocked_with_the_way_out_and_heals_when_it_is_taken_back(
+    scene: Scene,
+) -> None:
+    """How many pulls may wait is settled when a durable is made; nothing else of the edit is done either."""
+    home, name = scene.home, "narrowed"
+    await home.put("EventTopic", name, topic(name))
+    wide = group(name, native={"nats": {"maxWaiting": 512}})
+    await home.put("ConsumerGroup", name, wide)
+    await home.ready("ConsumerGroup", name)
+    before = await scene.nats.image()
+    narrow = group(name, native={"nats": {"maxWaiting": 128}}, concurrency={"total": 7})
+    await home.put("ConsumerGroup", name, narrow)
+    message = await home.says("ConsumerGroup", name, "Blocked", status="False")
+    assert "max_waiting" in message
+    assert "declare 512 again" in message
+    assert "another externalName" in message
+    assert await scene.nats.image() == before
+    plan = (await home.status("ConsumerGroup", name))["plan"]
+    assert {entry["field"]: entry.get("blocked") for entry in plan} == {
+        "max_waiting": "FieldImmutable",
+        "max_ack_pending": None,
+    }
+    await home.put("ConsumerGroup", name, {**narrow, "native": wide["native"]})
+    await home.ready("ConsumerGroup", name)
+    found = await scene.nats.durable(name, name)
+    assert found is not None
+    assert (found["config"]["max_waiting"], found["config"]["max_ack_pending"]) == (512, 7)
 
 
 async def test_an_event_broker_deleted_first_waits_for_what_lives_on_it(scene: Scene) -> None:
