@@ -3,12 +3,13 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple
+from typing import Final
 
 from headgate.sim.play import Figures
 from headgate.sim.rivals import OURS
 from headgate.sim.sweep import ALL, BASE, FEW, Results, total, worse
 
-TOTAL = "all traces"
+TOTAL: Final = "all traces"
 
 
 def dump(results: Results) -> str:
@@ -65,6 +66,20 @@ def by_variant(results: Results) -> str:
     """The totals of all traces under other circumstances."""
     rows = [(variant, *(_three(_sum(traces, name)) for name in FEW)) for variant, traces in results.items()]
     return _table(("late s / replica-hours / changes, all traces", *FEW), rows)
+
+
+TABLES: Final = {"by-trace": by_trace, "by-age": by_age, "by-variant": by_variant}
+
+
+def page(text: str, results: Results) -> str:
+    """A page with its tables renewed; each stands between two comments."""
+    for name, table in TABLES.items():
+        head, begin, rest = text.partition(f"<!-- {name}: make sim -->\n")
+        _, end, tail = rest.partition(f"<!-- end of {name} -->")
+        if not end:
+            raise ValueError(f"the page has no place for the table {name}")
+        text = f"{head}{begin}\n{table(results)}\n{end}{tail}"
+    return text
 
 
 def _sum(traces: Mapping[str, Mapping[str, Figures]], name: str) -> Figures:
