@@ -11,6 +11,7 @@ from headgate.api.kinds import GROUP, KINDS
 Component = Literal["operator", "mover"]
 Scope = Literal["namespace", "cluster", "own"]
 LEASE: Final = "headgate-operator"
+UNMARKED: Final = frozenset({"RetryPolicy"})  # nothing lies in a broker for it alone: it may always go
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ def _kinds() -> tuple[Rule, ...]:
         for kind in KINDS
         for rule in (
             Rule("operator", GROUP, kind.plural, ("list", "watch"), "what is declared"),
-            Rule("operator", GROUP, kind.plural, ("patch",), mark),
+            *((Rule("operator", GROUP, kind.plural, ("patch",), mark),) if kind.kind not in UNMARKED else ()),
             Rule("operator", GROUP, f"{kind.plural}/status", ("patch",), "what was found and done"),
         )
     )
