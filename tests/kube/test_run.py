@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -16,6 +17,7 @@ from headgate.kube.config import from_kubeconfig
 from headgate.local.client import Client
 from headgate.local.cluster import Cluster
 from headgate.local.install import install_crds
+from headgate.local.kubeconfig import Access
 from headgate.local.ports import free_port
 from headgate.local.waiting import until
 
@@ -129,6 +131,60 @@ async def test_release_refuses_while_an_operator_runs_unless_it_is_forced(
         assert (code, "an operator runs" in text) == (1, True)
         code, _ = await release(cluster, namespace, "--force", "RetryPolicy", f"{namespace}/p")
         assert code == 0
+    await api.patch(path, {"metadata": {"finalizers": None}})
+
+
+async def test_release_finds_the_operator_wherever_it_lives(
+    cluster: Cluster, api: Client, kube: KubeClient, namespace: str
+) -> None:
+    del kube
+    path = await guarded(api, namespace)
+    async with operator(cluster, namespace) as process:
+        code, text = await said(await start(cluster, "release", "--all", "--namespace", namespace), limit=30)
+        assert (code, f"Lease {namespace}/{LEASE}" in text) == (1, True)
+        process.terminate()
+        await process.communicate()
+        code, text = await said(await start(cluster, "release", "RetryPolicy", f"{namespace}/p"), limit=30)
+        assert (code, "released 1 of 1" in text) == (0, True)
+    await api.patch(path, {"metadata": {"finalizers": None}})
+
+
+async def limited(cluster: Cluster, api: Client, namespace: str, kubeconfig: Path) -> None:
+    """A kubeconfig of somebody who may release policies in one namespace and read Leases there, and nothing else."""
+    rights = [
+        {"apiGroups": ["headgate.dev"], "resources": ["retrypolicies"], "verbs": ["get", "patch"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["get"]},
+    ]
+    auth = "rbac.authorization.k8s.io"
+    within = f"/apis/{auth}/v1/namespaces/{namespace}"
+    await api.post(f"/api/v1/namespaces/{namespace}/serviceaccounts", {"metadata": {"name": "someone"}})
+    await api.post(f"{within}/roles", {"metadata": {"name": "someone"}, "rules": rights})
+    binding = {
+        "metadata": {"name": "someone"},
+        "roleRef": {"apiGroup": auth, "kind": "Role", "name": "someone"},
+        "subjects": [{"kind": "ServiceAccount", "name": "someone", "namespace": namespace}],
+    }
+    await api.post(f"{within}/rolebindings", binding)
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/someone/token"
+    token = str((await api.post(path, request))["status"]["token"])
+    Access(cluster.access.url, cluster.access.authority, token, namespace).write(kubeconfig)
+
+
+async def test_release_by_somebody_who_may_not_look_everywhere_says_so_and_touches_nothing(
+    cluster: Cluster, api: Client, kube: KubeClient, namespace: str, tmp_path: Path
+) -> None:
+    """Silence is not taken for safety: without a Lease at hand the person has to say where it is, or that there is none."""
+    path = await guarded(api, namespace)
+    someone = tmp_path / "someone"
+    await limited(cluster, api, namespace, someone)
+    words = ("release", "--kubeconfig", str(someone), "RetryPolicy", f"{namespace}/p")
+    code, text = await said(await start(cluster, *words), limit=30)
+    assert (code, "--lease-namespace" in text, "--force" in text) == (1, True, True)
+    assert FINALIZER in (await api.get(path))["metadata"]["finalizers"]
+    await kube.create_lease(namespace, LEASE, {"holderIdentity": "", "leaseDurationSeconds": 1})
+    code, text = await said(await start(cluster, *words), limit=30)
+    assert (code, "released 1 of 1" in text) == (0, True), text
     await api.patch(path, {"metadata": {"finalizers": None}})
 
 
