@@ -3,12 +3,14 @@
 The only place that knows both the simulation and the decision: what the decision wants to know is put together here.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from headgate.core.lag import History, figures, seen, unmoved
 from headgate.core.progress import PartitionProgress, Progress
-from headgate.core.rates import recalled
+from headgate.core.rates import recalled, remembered
 from headgate.core.scale import decide
 from headgate.core.scaling import Decision, Load, Observation, Rule, State
 from headgate.sim.policy import Look, Reading
@@ -23,7 +25,7 @@ _NAME: Final = "simulated"
 class Ours:
     """The sampler, its memory and the decision."""
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, restart_at: int | None = None) -> None:
         terms = scenario.terms
         self.name = "headgate"
         self.period = PERIOD
@@ -32,8 +34,8 @@ class Ours:
         self._rule = Rule(
             scenario.minimum, terms.maximum, timedelta(seconds=terms.idle_after), floor=terms.floor
         )
-        rate = recalled(terms.learned)
-        self._state = State() if rate is None else State(rates={_NAME: rate})
+        self._restart_at = restart_at  # the operator that looks from then on knows no more than status says
+        self._state = _restored(terms.learned)
         self._history = History()
         self._heads: tuple[int, ...] = ()
         self._limit, self._concurrency = scenario.in_flight_limit, scenario.workers.concurrency
@@ -41,6 +43,8 @@ class Ours:
     def replicas(self, look: Look) -> int:
         """One look of the sampler and the decision that follows from it."""
         now = _BEGINNING + timedelta(seconds=look.second)
+        if self._restart_at is not None and look.second >= self._restart_at:
+            self._restart()
         if look.reading is not None:
             self._sample(look.reading, now)
         observed = Observation(now, look.spec, look.pods, (self._load(now),))
@@ -48,6 +52,13 @@ class Ours:
         if not self.decisions or self.decisions[-1][1] is not decision:
             self.decisions.append((look.second, decision))
         return decision.desired
+
+    def _restart(self) -> None:
+        self._restart_at = None
+        kept = remembered(self._state.rates.get(_NAME), self._terms.learned)
+        self._state = replace(_restored(kept), decision=self._state.decision)
+        self._history = History()
+        self._heads = ()
 
     def _sample(self, reading: Reading, now: datetime) -> None:
         """As the sampler does it: a group at rest is not read while its topic stands still."""
@@ -69,6 +80,12 @@ class Ours:
             per_replica=None if self._limit is None else self._concurrency,
             total=self._limit,
         )
+
+
+def _restored(learned: Mapping[str, str]) -> State:
+    """What the operator begins with: what status has kept of an earlier life."""
+    rate = recalled(learned)
+    return State() if rate is None else State(rates={_NAME: rate})
 
 
 def progress(reading: Reading, now: datetime) -> Progress:

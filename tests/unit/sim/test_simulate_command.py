@@ -1,6 +1,8 @@
 """What `headgate simulate` takes, refuses and prints."""
 
+import argparse
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,7 @@ from typing import Any
 import pytest
 
 from headgate.cli import main
+from headgate.cli.simulate import register
 
 GROUP = """
 apiVersion: headgate.dev/v1alpha1
@@ -256,3 +259,18 @@ def test_the_list_names_traces_and_policies(capsys: pytest.CaptureFixture[str]) 
     assert main(["simulate", "--list"]) == 0
     shown = capsys.readouterr().out
     assert [word for word in ("spike", "batch_idle", "keda-best", "ds2") if f"  {word} " not in shown] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        line
+        for line in (Path(__file__).parents[3] / "docs" / "simulate.md").read_text().splitlines()
+        if line.startswith("headgate ")
+    ],
+)
+def test_every_command_of_the_page_is_one_that_the_program_takes(line: str) -> None:
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    register(parser)
+    asked = parser.parse_args(shlex.split(line.partition("#")[0])[2:])
+    assert asked.list or asked.trace
