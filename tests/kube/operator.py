@@ -121,6 +121,7 @@ async def operator(
     *,
     namespaces: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
+    lease: bool = False,
 ) -> AsyncIterator[Operator]:
     """An operator for some namespaces, by Roles alone, or for the whole cluster; running, and ended with the block."""
     await api.apply(
@@ -130,8 +131,11 @@ async def operator(
     rights = [each for each in render(wanted) if each["kind"] not in {"Deployment", "Namespace"}]
     await apply(api, _renamed(rights, name))
     kubeconfig = run.state / f"{name}.kubeconfig"
-    Access(cluster.access.url, cluster.access.authority, await _token(api, name), name).write(kubeconfig)
-    words = ["--kubeconfig", str(kubeconfig), "--no-lease", "--port", "0", "--log-form", "json"]
+    Access(cluster.access.url, cluster.access.authority, await token(api, name, ACCOUNT), name).write(
+        kubeconfig
+    )
+    words = ["--kubeconfig", str(kubeconfig), "--port", "0", "--log-form", "json"]
+    words += [] if lease else ["--no-lease"]
     words += [word for each in namespaces for word in ("--namespace", each)] or ["--all-namespaces"]
     words += ["--installation", name] if namespaces else []
     found = Operator(name, run, words, {"HEADGATE_HOST": "127.0.0.1", **(env or {})}, _user(name))
@@ -162,8 +166,9 @@ def _renamed(objects: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any
     return list(objects)
 
 
-async def _token(api: Client, namespace: str) -> str:
-    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{ACCOUNT}/token"
+async def token(api: Client, namespace: str, account: str) -> str:
+    """What a ServiceAccount signs in with."""
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{account}/token"
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
     return str((await api.post(path, request))["status"]["token"])
 

@@ -233,7 +233,8 @@ async def _orphaned(scene: Scene) -> None:
         await estate.ready("EventTopic", "left")
 
     async def is_away() -> bool:
-        return condition(await estate.status("EventBroker", "mortal"), "Reachable")["status"] == "False"
+        found = condition(await estate.status("EventBroker", "mortal"), "Reachable")
+        return bool(found["status"] == "False")
 
     await until("the broker is away", is_away)
     await estate.delete("EventTopic", "left")
