@@ -31,7 +31,6 @@ from headgate.api.common import (
 from headgate.api.consumergroup import (
     Binding,
     BindingStatus,
-    Capacity,
     Concurrency,
     ConsumerGroupSpec,
     ConsumerGroupStatus,
@@ -39,16 +38,11 @@ from headgate.api.consumergroup import (
     Freshness,
     Lag,
     NativeGroup,
-    OnMetricsLoss,
-    OnRelease,
     Ordering,
     RetryStatus,
-    Scaling,
-    ScalingMode,
     ScalingStatus,
     Start,
     StartFrom,
-    TargetRef,
 )
 from headgate.api.deadletterqueue import (
     DeadLetterGroup,
@@ -129,6 +123,7 @@ from headgate.api.retrypolicy import (
 from headgate.api.rules import (
     Rule,
 )
+from headgate.api.scaling import Capacity, OnMetricsLoss, OnRelease, Scaling, ScalingMode, TargetRef, Window
 from headgate.api.types import (
     coarse_size,
     format_count,
@@ -248,6 +243,7 @@ __all__ = [
     "UnreachablePolicy",
     "Unsupported",
     "WhenFull",
+    "Window",
     "WorkerCredentials",
     "WorstCase",
     "coarse_size",

@@ -20,7 +20,6 @@ from headgate.api.eventtopic import Subject
 from headgate.api.nats_group import NativeNatsGroup
 from headgate.api.rules import (
     CONCURRENCY_FEEDS_MINIMUM,
-    SCALING_BOUNDS,
     SETTLED_AFTER_FIRST_ATTEMPT,
     START_TIME,
     TOTAL_ORDER_ONE_REPLICA,
@@ -29,18 +28,15 @@ from headgate.api.rules import (
     immutable,
     is_duration,
 )
+from headgate.api.scaling import Scaling
 from headgate.api.types import (
     Capped,
-    DecimalString,
-    DecimalText,
     Duration,
     DurationText,
     Int,
     ListOf,
     Timestamp,
 )
-
-Replicas = Annotated[Int, Field(ge=0, le=10_000)]
 
 
 class StartFrom(StrEnum):
@@ -57,14 +53,6 @@ class Ordering(StrEnum):
     NONE = "None"
     PER_KEY = "PerKey"
     TOTAL = "Total"
-
-
-class ScalingMode(StrEnum):
-    """What scaling does with its decisions."""
-
-    ENFORCE = "Enforce"
-    RECOMMEND = "Recommend"
-    DISABLED = "Disabled"
 
 
 class Filter(ApiModel):
@@ -138,94 +126,6 @@ class Concurrency(ApiModel):
         default=None,
         description="By the whole group; the broker hands out no more. 1 to 1000000. Left out: perReplica times "
         "scaling.maxReplicas where both are known, else the broker's own limit.",
-    )
-
-
-class TargetRef(ApiModel):
-    """A workload of this namespace with a scale subresource."""
-
-    atomic: ClassVar[bool] = True
-
-    api_version: Word = Field(description="API group and version, e.g. apps/v1. 1 to 253 characters.")
-    kind: Word = Field(description="Kind, e.g. Deployment. 1 to 253 characters.")
-    name: Name = Field(description="Name. 1 to 253 characters.")
-
-
-class Capacity(ApiModel):
-    """What one replica can handle."""
-
-    events_per_second_per_replica: Annotated[DecimalString, DecimalText("0.001")] = Field(
-        description='Events per second, a number in quotes, at least "0.001".'
-    )
-
-
-class OnMetricsLoss(ApiModel):
-    """What happens while nobody can say how late events are."""
-
-    floor: Annotated[Int, Field(ge=0, le=10_000)] = Field(
-        description="At least so many replicas, never fewer than there are. 0 to 10000."
-    )
-
-
-class OnRelease(ApiModel):
-    """What is left behind when scaling ends."""
-
-    replicas: Annotated[Int, Field(ge=0, le=10_000)] = Field(
-        description="Replicas when scaling ends on zero. 0 to 10000."
-    )
-
-
-class Scaling(ApiModel):
-    """The workload that handles the events and how it is scaled."""
-
-    checks: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            SCALING_BOUNDS,
-            "self.minReplicas <= self.maxReplicas",
-            "minReplicas must be at most maxReplicas",
-            ".minReplicas",
-            Reason.INVALID,
-            lambda self: self.min_replicas <= self.max_replicas,
-        ),
-        Rule(
-            SCALING_BOUNDS,
-            "!has(self.onMetricsLoss) || self.onMetricsLoss.floor <= self.maxReplicas",
-            "onMetricsLoss.floor must be at most maxReplicas",
-            ".onMetricsLoss.floor",
-            Reason.INVALID,
-            lambda self: self.on_metrics_loss is None or self.on_metrics_loss.floor <= self.max_replicas,
-        ),
-    )
-
-    target_ref: TargetRef = Field(
-        description="The workload: anything of this namespace with a scale subresource."
-    )
-    mode: ScalingMode = Field(
-        default=ScalingMode.ENFORCE,
-        description="Enforce: scale. Recommend: say in status.scaling what would be done. Disabled: do not decide. "
-        "Left out: Enforce.",
-    )
-    min_replicas: Replicas = Field(default=1, description="Never fewer. 0 to 10000. Left out: 1.")
-    max_replicas: Annotated[Int, Field(ge=1, le=10_000)] = Field(description="Never more. 1 to 10000.")
-    drain_within: Annotated[Duration, DurationText("1s")] | None = Field(
-        default=None,
-        description="In what time a backlog should be worked off. At least 1s. Left out: freshness.maxAge.",
-    )
-    idle_after: Annotated[Duration, DurationText()] | None = Field(
-        default=None,
-        description="How long the group must have had nothing to do before going to zero. Left out: 5m today.",
-    )
-    capacity: Capacity | None = Field(
-        default=None, description="What one replica can handle. Left out: learned."
-    )
-    on_metrics_loss: OnMetricsLoss | None = Field(
-        default=None,
-        description="What happens while nobody can say how late events are. Left out: replicas stay as they are.",
-    )
-    on_release: OnRelease | None = Field(
-        default=None,
-        description="Replicas to leave behind on Disabled, suspend and deletion when there would be none. "
-        "Left out: as many as there are.",
     )
 
 

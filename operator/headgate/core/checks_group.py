@@ -7,6 +7,7 @@ from headgate.api import OnExhausted
 from headgate.core.outcomes import Outcome
 from headgate.core.retry import worst_case
 from headgate.core.rule import Broken, Rule
+from headgate.core.schedule import is_time_zone, unreadable_cron
 from headgate.core.subjects import collisions, inside
 from headgate.core.topic_subjects import reshaped, subjects_of
 from headgate.core.topology import ENVELOPE, Group
@@ -121,6 +122,23 @@ def _crowded(group: Group) -> Iterator[Broken]:
         )
 
 
+def _unreadable(group: Group) -> Iterator[Broken]:
+    scaling = group.declared.spec.scaling
+    for position, window in enumerate(scaling.schedule or () if scaling else ()):
+        at = f"spec.scaling.schedule[{position}]"
+        if why := unreadable_cron(window.cron):
+            yield Broken(
+                f"{at}.cron",
+                f"{window.cron} says no time ({why}): write minute, hour, day of the month, month and day of the week, "
+                "e.g. 0 8 * * 1-5",
+            )
+        if not is_time_zone(window.time_zone):
+            yield Broken(
+                f"{at}.timeZone",
+                f"there is no time zone {window.time_zone}: write its name in the IANA database, e.g. Europe/Berlin",
+            )
+
+
 RULES: Final[tuple[Rule[Group], ...]] = (
     Rule(
         "HG120",
@@ -208,5 +226,13 @@ RULES: Final[tuple[Rule[Group], ...]] = (
         "No more replicas than partitions",
         "On a topic with partitions each is read by one replica of the group, so replicas beyond their number are idle.",
         _crowded,
+    ),
+    Rule(
+        "HG130",
+        Outcome.REFUSED,
+        "ScheduleUnreadable",
+        "A schedule says times that come",
+        "cron has five fields that Debian's cron would understand, timeZone is in the IANA time zone database.",
+        _unreadable,
     ),
 )

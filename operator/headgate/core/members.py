@@ -8,6 +8,7 @@ from headgate.api import ConsumerGroupSpec, Scaling, ScalingMode
 from headgate.core.defaults import DRAIN_WITHIN, IDLE_AFTER
 from headgate.core.estate import Declared
 from headgate.core.scaling import Rule
+from headgate.core.schedule import Window
 from headgate.core.workload import NOTHING, Member, ScalingView, Stance, Target
 
 HOLD: Final = "headgate.dev/hold-replicas"
@@ -59,6 +60,10 @@ def member(
         target=Target(ref.api_version, ref.kind, declared.ref.namespace, ref.name),
         stance=_stance(declared, scaling),
         rule=_rule(scaling),
+        windows=tuple(
+            Window(each.cron, each.time_zone, each.duration, each.min_replicas)
+            for each in scaling.schedule or ()
+        ),
         terms=scaling.model_copy(update={"capacity": None}),
         promise=promised,
         drain_within=drain_within(spec, scaling),

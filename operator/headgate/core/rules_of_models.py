@@ -118,7 +118,7 @@ RULES: Final = (
     _rule(
         rules.SCALING_BOUNDS,
         "Bounds of scaling are in order",
-        "minReplicas and onMetricsLoss.floor are at most maxReplicas.",
+        "minReplicas, onMetricsLoss.floor and schedule[].minReplicas are at most maxReplicas.",
     ),
     _rule(
         rules.CONCURRENCY_FEEDS_MINIMUM,
@@ -134,6 +134,12 @@ RULES: Final = (
         rules.TOTAL_ORDER_ONE_REPLICA,
         "Total order has one worker",
         "ordering: Total hands out one event at a time, so more than one replica has nothing to do.",
+    ),
+    _rule(
+        rules.SCHEDULE_TEXT,
+        "Times of a schedule are written as cron and time zone",
+        "cron has five fields with one space between them, timeZone is a name as in Europe/Berlin. HG130 says whether "
+        "they mean something.",
     ),
     _rule(
         rules.BACKOFF_BOUNDS,

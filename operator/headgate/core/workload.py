@@ -13,6 +13,7 @@ from typing import Final
 from headgate.core.estate import Ref
 from headgate.core.lag import Lag
 from headgate.core.scaling import Decision, Load, Reason, Rule
+from headgate.core.schedule import Window, minimum
 
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -94,11 +95,12 @@ class Member:
     group: Ref
     target: Target
     stance: Stance
-    rule: Rule  # as it stands now
+    rule: Rule  # whatever the time is
     terms: object  # everything declared about scaling but the capacity; equal for all groups of a workload
     promise: timedelta | None
     drain_within: timedelta
     patience: timedelta
+    windows: tuple[Window, ...] = ()
     capacity: float | None = None
     per_replica: int | None = None
     total: int | None = None
@@ -136,9 +138,11 @@ class Workload:
         stances = {member.stance for member in self.members}
         return Stance.SUSPENDED if Stance.SUSPENDED in stances else self.members[0].stance
 
-    @property
-    def rule(self) -> Rule:
-        return self.members[0].rule
+    def rule(self, now: datetime) -> Rule:
+        """What is declared, as it stands at a moment."""
+        declared = self.members[0].rule
+        scheduled = min(minimum(self.members[0].windows, now), declared.maximum)
+        return replace(declared, minimum=scheduled) if scheduled > declared.minimum else declared
 
     @property
     def hold(self) -> int | None:

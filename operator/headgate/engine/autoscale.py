@@ -185,6 +185,8 @@ class Autoscaler:
     async def _abandon(self, workload: Workload) -> None:
         """Leave a workload that no group names any more, as the last one that did wanted it left."""
         name = workload.target.identity
+        if name not in self._undeclared:
+            return
         try:
             if said := await self._leave(workload):
                 log.warning("%s", said)
@@ -240,7 +242,7 @@ class Autoscaler:
         if workload.stance in (Stance.DISABLED, Stance.SUSPENDED, Stance.LEAVING):
             return not memory.left_at_zero
         decision = memory.state.decision
-        settled = decision is not None and decision.desired == workload.rule.minimum
+        settled = decision is not None and decision.desired == workload.rule(self._clock()).minimum
         return settled and all(
             lag.at_rest and lag.sight is Sight.FRESH for lag in (self._lag(m.group) for m in workload.members)
         )
@@ -267,7 +269,7 @@ class Autoscaler:
         now = self._clock()
         loads = tuple(member.load(self._lag(member.group)) for member in workload.members)
         seen = Observation(now, scale.desired, scale.current, loads)
-        decision, memory.state = decide(seen, memory.state, workload.rule)
+        decision, memory.state = decide(seen, memory.state, workload.rule(now))
         if workload.stance in (Stance.DISABLED, Stance.SUSPENDED):
             scale = await self._let_go(workload, memory, scale)
         found = course(workload, decision, scale.desired, competitors)
@@ -317,7 +319,7 @@ class Autoscaler:
             return
         if isinstance(error, Unavailable) and now - memory.failing_since < PATIENCE:
             return
-        memory.read, memory.scale = now, None
+        memory.read, memory.scale, memory.unchanged = now, None, 0
         activity, said = _trouble(workload.target, error)
         for member in workload.members:
             self._publish(member, unreached(self.views.get(member.group, member.shown), activity, said), now)

@@ -20,6 +20,7 @@ SHOP = Path(__file__).parents[3] / "examples" / "shop"
 RETAINED = {"retention": {"maxAge": "1h"}}
 LONG = {"attempts": 2, "handlingTimeout": "29m", "backoff": {"initial": "2m1s"}}  # 1h 1s
 SCALED = {"targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "w"}, "maxReplicas": 12}
+WINDOW = {"cron": "0 8 * * *", "duration": "1h", "minReplicas": 2}
 
 
 @pytest.mark.parametrize(
@@ -72,6 +73,9 @@ def test_a_topic_with(fields: dict[str, Any], ids: list[str]) -> None:
         pytest.param({}, {}, {"onExhausted": "Drop", "acknowledgeDataLoss": True}, {}, ["HG128"], id="a queue and nothing to put there"),
         pytest.param({"scaling": SCALED}, {"partitions": 11}, {}, {}, ["HG129"], id="more replicas than partitions"),
         pytest.param({"scaling": SCALED}, {"partitions": 12}, {}, {}, [], id="a partition for each replica"),
+        pytest.param({"scaling": {**SCALED, "schedule": [{**WINDOW}]}}, {}, {}, {}, [], id="a schedule that says times"),
+        pytest.param({"scaling": {**SCALED, "schedule": [{**WINDOW}, {**WINDOW, "cron": "0 8 31 2 *"}]}}, {}, {}, {}, ["HG130"], id="a schedule that never comes"),
+        pytest.param({"scaling": {**SCALED, "schedule": [{**WINDOW, "timeZone": "Mars/Olympus"}]}}, {}, {}, {}, ["HG130"], id="a schedule of nowhere"),
     ],
 )  # fmt: skip
 def test_a_group_with(

@@ -169,7 +169,25 @@ def test_a_group_on_its_way_out_has_no_say_while_others_stay() -> None:
     leaving = made("audit", stance=Stance.LEAVING)
     assert [one.group.name for one in workloads([leaving, made("billing")])[0].members] == ["billing"]
     assert workloads([leaving])[0].stance is Stance.LEAVING
-    assert workloads([leaving])[0].rule == leaving.rule
+    assert workloads([leaving])[0].rule(NOW) == leaving.rule
+
+
+@pytest.mark.parametrize(
+    ("least", "minimum"),
+    [
+        pytest.param(3, 3, id="more than the minimum"),
+        pytest.param(1, 2, id="less than the minimum"),
+        pytest.param(20, 12, id="more than there may be"),
+    ],
+)
+def test_a_schedule_raises_the_minimum_while_it_lasts(least: int, minimum: int) -> None:
+    noon = [{"cron": "0 12 * * *", "duration": "1h", "minReplicas": least}]
+    found = member(declared(spec({**SCALING, "minReplicas": 2, "schedule": noon})), MINUTE)
+    assert found is not None
+    (workload,) = workloads([found])
+    assert workload.rule(NOW).minimum == minimum
+    assert workload.rule(NOW - MINUTE) == found.rule
+    assert workload.rule(NOW + 60 * MINUTE) == found.rule
 
 
 UP = Decision(5, Reason.WOULD_MISS_FRESHNESS, "five")

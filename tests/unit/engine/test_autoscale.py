@@ -1,13 +1,15 @@
 """What the autoscaler asks of the cluster, writes to it and says in status."""
 
 from dataclasses import replace
+from datetime import timedelta
 from types import MappingProxyType
 
 import pytest
-from tests.unit.engine.autoscaling import LATE, MINUTE, bench, enforced_to_zero, member, ref
+from tests.unit.engine.autoscaling import LATE, MINUTE, START, bench, enforced_to_zero, member, ref
 
 from headgate.core.lag import Lag, Sight
 from headgate.core.scaling import Reason, Rule
+from headgate.core.schedule import Window
 from headgate.core.workload import Activity, Member, Stance, Target
 from headgate.kube.errors import Conflict, Fenced, Forbidden, Invalid, KubeError, NotFound, Unavailable
 from headgate.kube.values import Named, Rival
@@ -158,6 +160,31 @@ async def test_what_waiting_does_not_heal_is_said_at_once_and_tried_now_and_then
     assert found.shown() == (3, 3, "WorkWaiting", "Enforced")
 
 
+async def test_a_workload_that_vanished_after_a_long_rest_is_looked_for_as_often_as_any_other() -> None:
+    found = bench(member())
+    for _ in range(100):
+        await found.act()
+    del found.cluster.scales["billing"]
+    await found.act(120)
+    assert found.shown()[3] == "TargetNotFound"
+    found.cluster.scales["billing"] = 0
+    await found.act(30)
+    assert found.shown()[3] == "Enforced"
+
+
+async def test_blindness_raises_to_the_floor_after_a_while_and_takes_nothing_away() -> None:
+    found = bench(member(rule=Rule(0, 12, timedelta(0), floor=3)), lag=Lag(Sight.LOST), billing=2)
+    await found.act()
+    assert (found.cluster.writes, found.shown()[2]) == ([], "MetricsLost")
+    for _ in range(60):
+        await found.act()
+    assert found.cluster.writes == [("billing", 3)]
+    assert found.shown() == (3, 3, "MetricsLostFloor", "MetricsLost")
+    found.cluster.scales["billing"] = 7
+    await found.act()
+    assert found.cluster.writes == [("billing", 3)]
+
+
 async def test_a_cluster_that_is_away_for_a_moment_is_not_worth_a_word() -> None:
     found = bench(member(), lag=LATE)
     found.cluster.on_get["billing"] = [Unavailable("away") for _ in range(14)]
@@ -188,6 +215,18 @@ async def test_a_pinned_workload_gets_what_was_pinned() -> None:
     await found.act()
     assert found.cluster.writes == [("billing", 4)]
     assert found.shown() == (4, 4, "HeldByAnnotation", "HeldByAnnotation")
+
+
+async def test_a_workload_at_rest_gets_what_its_schedule_says_as_soon_as_it_begins() -> None:
+    begins = START + 2 * MINUTE
+    window = Window(f"{begins.minute} {begins.hour} * * *", "UTC", 30 * MINUTE, 3)
+    found = bench(member(windows=(window,)), billing=0)
+    for _ in range(23):
+        await found.act()
+    assert found.cluster.writes == []
+    await found.act()
+    assert found.cluster.writes == [("billing", 3)]
+    assert found.shown() == (3, 3, "BelowMinimum", "Enforced")
 
 
 async def test_figures_alone_are_said_every_thirty_seconds() -> None:
