@@ -10,13 +10,14 @@ from tests.kube.estate import Estate, JetStream, condition, connection, group, j
 from tests.kube.operator import Operator, operator
 from tests.servers import nats_server
 
-from headgate.local.audit import AuditLog
+from headgate.local.audit import AuditLog, Request
 from headgate.local.client import Client
 from headgate.local.cluster import Cluster
 from headgate.local.errors import LocalError
 from headgate.local.run import Run
 from headgate.local.waiting import until
 
+PASSES = 3
 REST = 12.0  # seconds of silence; ten full passes go by
 MANY = 20
 COUNTED = 8.0  # seconds: five between two writes, and one until the first
@@ -125,6 +126,25 @@ async def counted(estate: Estate, broker: str, objects: Mapping[str, int]) -> No
         return (await estate.status("EventBroker", broker)).get("objects") == objects
 
     await until(f"{broker} counts {objects}", says, limit=COUNTED)
+
+
+async def test_a_pass_reads_the_bindings_of_a_namespace_in_one_list(scene: Scene, audit: AuditLog) -> None:
+    await scene.estate.put("EventTopic", "listed", topic("listed"))
+    names = [f"listed-{number}" for number in range(5)]
+    for name in names:
+        await scene.estate.put("ConsumerGroup", name, group("listed", binding={"configMapName": name}))
+    for name in names:
+        await scene.estate.ready("ConsumerGroup", name)
+    asked: list[Request] = []
+
+    async def are_passes() -> bool:
+        asked.extend(each for each in scene.operator.requests(audit) if each.resource == "configmaps")
+        return sum(each.verb == "list" for each in asked) >= PASSES
+
+    await until("passes go by", are_passes)
+    asked.clear()
+    await until("more passes go by", are_passes)
+    assert {each.name for each in asked if each.verb != "list"} <= {"headgate-routes-main"}
 
 
 async def test_nothing_is_written_at_rest_while_dead_letters_age_and_groups_idle(

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from tests.unit.core.status.accounts import NOW
 
 from headgate.api import (
     ConsumerGroupSpec,
@@ -10,8 +11,12 @@ from headgate.api import (
     DeadLetterQueueSpec,
     EventBrokerSpec,
     EventTopicSpec,
+    EventTopicStatus,
 )
+from headgate.core.compiled import Compiled
 from headgate.core.effective import broker_effective, effective_of
+from headgate.core.status.account import TopicAccount
+from headgate.core.status.topic import topic_status
 
 TARGET = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "w"}
 OWNER = {"team": "t", "contact": "#t", "runbook": "https://runbooks.example/t"}
@@ -86,3 +91,15 @@ BROKERS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 @pytest.mark.parametrize(("more", "expected"), BROKERS.values(), ids=BROKERS.keys())
 def test_broker(more: dict[str, Any], expected: dict[str, str]) -> None:
     assert broker_effective(EventBrokerSpec.model_validate({"nats": NATS} | more)) == expected
+
+
+def test_status_tells_them_beside_what_the_broker_decides() -> None:
+    compiled = Compiled(effective={"replicas": "3"})
+    account = TopicAccount(now=NOW, generation=1, compiled=compiled, defaults={"deletionTimeout": "5m"})
+    assert topic_status(account).effective == {"replicas": "3", "deletionTimeout": "5m"}
+
+
+def test_status_keeps_what_it_said_while_nothing_can_be_worked_out() -> None:
+    before = EventTopicStatus(effective={"replicas": "3"})
+    account = TopicAccount(now=NOW, generation=1, previous=before, defaults={"deletionTimeout": "5m"})
+    assert topic_status(account).effective == {"replicas": "3"}
