@@ -1,9 +1,10 @@
 """What needs three servers: copies, moves, a leader that dies. On the newest version."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
 import nats as library
+import pytest
 import pytest_asyncio
 from tests.contract.jetstream import CONSUMER_ROWS, ORIGIN, STREAM_ROWS, JetStreamContract
 from tests.contract.terms import Row, World, applied, changed, created
@@ -11,11 +12,12 @@ from tests.contract.world import NatsWorld, connect, nats_world
 from tests.servers import nats_cluster, until
 
 from headgate.api import EventBrokerSpec
-from headgate.brokers.base import BrokerError, Unreachable
+from headgate.brokers.base import BrokerError, Credentials, Unavailable, Unknown, Unreachable
 from headgate.brokers.nats.resources import Placement, Stream, stream_key
 from headgate.brokers.nats.translate import infrastructure
-from headgate.core.resource import Unread
-from headgate.local.nats import LocalNatsCluster
+from headgate.brokers.registry import driver_of
+from headgate.core.resource import Key, Observed, Unread, known
+from headgate.local.nats import LocalNats, LocalNatsCluster
 from headgate.local.run import Run
 
 _words = JetStreamContract()
@@ -41,14 +43,24 @@ class TestOneCopy(JetStreamContract):
 
 
 class TestThreeCopies(JetStreamContract):
-    """The whole contract, with every object on all of three servers."""
+    """The contract with every object on all of three servers, and those settings in which copies have a say."""
 
-    topic_rows = tuple(
-        replace(row, first="default", second=None) if row.name == "persist_mode" else row
-        for row in STREAM_ROWS
+    whole = False
+    topic_rows = (
+        Row("num_replicas", 3, 1),
+        *(
+            row
+            for row in STREAM_ROWS
+            if row.name in {"storage", "retention", "max_age", "subjects", "metadata"}
+        ),
     )
-    reader_rows = tuple(
-        Row("num_replicas", 3, 1) if row.name == "num_replicas" else row for row in CONSUMER_ROWS
+    reader_rows = (
+        Row("num_replicas", 3, 1),
+        *(
+            row
+            for row in CONSUMER_ROWS
+            if row.name in {"mem_storage", "ack_wait", "pause_until", "filter_subjects"}
+        ),
     )
 
     def topic(self, name: str) -> Stream:
@@ -128,3 +140,54 @@ async def test_positions_survive_the_death_of_a_server(servers: Run) -> None:
         await until("two of three answer", same)
         await client.close()
         await broker.aclose()
+
+
+async def test_a_stream_whose_server_is_down_holds_up_no_other(servers: Run) -> None:
+    """It is unread, with all that lies in it, until the server is back; the same for those asked one by one and listed."""
+    async with nats_cluster(servers, "invalids") as cluster:
+        limits = {"timeout": "1s", "requestsPerSecond": 10_000, "progressPerSecond": 10_000}
+        spec = EventBrokerSpec.model_validate({"nats": {"servers": list(cluster.urls)}, "limits": limits})
+        broker = driver_of(spec).connect(spec, Credentials())
+        client = await library.connect(list(cluster.urls))
+        world = NatsWorld(broker, client, level=5)
+        sick, well = await _kept_by(world, cluster.nodes[0]), await _kept_by(world, cluster.nodes[1])
+        await cluster.nodes[0].kill()
+
+        async def told() -> bool:
+            try:
+                found = await broker.observe([*sick, *well, stream_key("nothing")])
+            except BrokerError:
+                return False  # the cluster itself elects a leader
+            return unread(found) == set(sick) and known(found).keys() == set(well)
+
+        await until("the others are read", told)
+        names = [stream_key(f"nothing-{number}") for number in range(10)]
+        listed = await broker.observe([*names, *sick, *well])
+        assert (unread(listed), set(known(listed))) == (set(sick), set(well))
+        progress = await broker.progress([sick[1], well[1]])
+        assert [key for key, one in progress.items() if isinstance(one, Unread)] == [sick[1]]
+        assert (await broker.facts()).server_version
+        for change in (created(_words.reader(sick[0].name, "another")), created(_words.topic(sick[0].name))):
+            with pytest.raises((Unavailable, Unknown)):
+                await broker.apply(change)
+        await cluster.nodes[0].restart()
+
+        async def back() -> bool:
+            return not unread(await broker.observe([*sick, *well]))
+
+        await until("all of them are read", back)
+        await client.close()
+        await broker.aclose()
+
+
+async def _kept_by(world: NatsWorld, node: LocalNats) -> tuple[Key, Key]:
+    """A stream and its reader on one server."""
+    placed = replace(_words.topic(world.fresh("placed")), placement=Placement(tags=(node.name,)))
+    topic = await applied(world, created(placed))
+    reader = await applied(world, created(_words.reader(topic.resource.key.name, "billing")))
+    return topic.resource.key, reader.resource.key
+
+
+def unread(found: Mapping[Key, Observed | Unread]) -> set[Key]:
+    """Of which nothing is known."""
+    return {key for key, one in found.items() if isinstance(one, Unread)}

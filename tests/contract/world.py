@@ -3,12 +3,14 @@
 import itertools
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import nats as library
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.js.api import PubAck
+from nats.js.errors import NoStreamResponseError, ServiceUnavailableError
 
 from headgate.api import EventBrokerSpec
 from headgate.brokers.base import Broker, Credentials
@@ -16,6 +18,7 @@ from headgate.brokers.nats.documents import dump
 from headgate.brokers.nats.resources import Consumer, Stream, split
 from headgate.brokers.registry import driver_of
 from headgate.core.resource import Key, Resource
+from headgate.local.waiting import until
 
 _numbers = itertools.count(1)
 UNHURRIED = {"requestsPerSecond": 10_000, "progressPerSecond": 10_000}
@@ -50,8 +53,16 @@ class NatsWorld:
         found = await self._config(f"CONSUMER.INFO.{stream}.{name}")
         config = {**dump(resource, found, marks), "durable_name": name, "name": name}
         await self.api(f"CONSUMER.CREATE.{stream}.{name}", {"stream_name": stream, "config": config})
-        if found is not None and resource.pause_until:
-            await self.api(f"CONSUMER.PAUSE.{stream}.{name}", {"pause_until": resource.pause_until})
+        if found is None or not resource.pause_until:
+            return
+        await self.api(f"CONSUMER.PAUSE.{stream}.{name}", {"pause_until": resource.pause_until})
+
+        async def paused() -> bool:
+            """In a cluster the old moment may be shown for a little longer."""
+            now = await self._config(f"CONSUMER.INFO.{stream}.{name}")
+            return now is not None and now["pause_until"] == resource.pause_until
+
+        await until("the pause is known", paused, limit=5)
 
     async def _make_stream(self, resource: Stream, marks: Mapping[str, str]) -> None:
         name = resource.key.name
@@ -70,18 +81,36 @@ class NatsWorld:
         await self.api(f"{kind}.DELETE.{key.name.replace('/', '.')}")
 
     async def publish(self, subject: str, headers: Mapping[str, str] | None = None) -> int:
-        ack = await self._client.jetstream().publish(subject, b"{}", headers=dict(headers or {}))
-        return ack.seq
+        acks: list[PubAck] = []
+
+        async def stored() -> bool:
+            """In a cluster a server may not yet know of the stream that was made a moment ago."""
+            with suppress(NoStreamResponseError):
+                acks.append(
+                    await self._client.jetstream().publish(subject, b"{}", headers=dict(headers or {}))
+                )
+            return bool(acks)
+
+        await until("the stream is known", stored, limit=5)
+        return acks[0].seq
 
     async def hand_out(self, key: Key, count: int) -> list[int]:
         stream, name = split(key)
         puller = await self._client.jetstream().pull_subscribe_bind(durable=name, stream=stream)
-        positions = []
-        for msg in await puller.fetch(count, timeout=2):
-            positions.append(msg.metadata.sequence.stream)
-            self._in_flight[key, positions[-1]] = msg
+        handed: list[Msg] = []
+
+        async def pulled() -> bool:
+            """In a cluster a server may not yet know where the reader is that was made a moment ago."""
+            try:
+                handed.extend(await puller.fetch(count, timeout=2))
+            except ServiceUnavailableError:
+                return False
+            return True
+
+        await until("the reader is known", pulled, limit=5)
         await puller.unsubscribe()
-        return positions
+        self._in_flight.update({(key, msg.metadata.sequence.stream): msg for msg in handed})
+        return [msg.metadata.sequence.stream for msg in handed]
 
     async def fail(self, key: Key, position: int) -> None:
         await self._in_flight[key, position].nak()

@@ -141,13 +141,14 @@ async def start_nats(
 async def start_nats_cluster(
     run: Run, *, name: str = "nats", size: int = 3, version: str = "", config: str = "", say: Say = silent
 ) -> LocalNatsCluster:
-    """Servers that form one JetStream cluster; returns when they have a leader and all follow it."""
+    """Servers that form one JetStream cluster, each tagged with its name; returns when all follow one leader."""
     binary = nats_binary(version, say)
     ports = [free_port() for _ in range(size)]
     nodes = []
     for number, port in enumerate(ports):
         own = f"{name}-{number}"
-        text = _text(run, own, jetstream=True) + _routes(name, port, ports)
+        text = _text(run, own, jetstream=True) + f"server_tags: [{json.dumps(own)}]\n"
+        text += _routes(name, port, ports)
         nodes.append(_prepare(run, own, binary, text, config, peers=size))
     cluster = LocalNatsCluster(tuple(nodes))
     try:

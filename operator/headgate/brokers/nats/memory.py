@@ -189,7 +189,7 @@ class MemoryJetStream(JetStream):
 
     def _pause(self, stream: str, name: str, body: Json) -> Json:
         self._durable(stream, name).config["pause_until"] = body.get("pause_until")
-        return {}
+        return {"pause_until": body.get("pause_until")}
 
     def _delete_consumer(self, stream: str, name: str, _body: Json) -> Json:
         self._durable(stream, name)

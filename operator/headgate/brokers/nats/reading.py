@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from headgate.brokers.base import Unavailable, Unreachable
+from headgate.brokers.base import Unreachable
 from headgate.brokers.nats.documents import (
     Json,
     adopted,
@@ -82,8 +82,11 @@ class Reader:
             return await self._each(lane, listing, listing.names)
         try:
             found, certain = await self._listed(lane, listing)
-        except Unavailable as error:
-            return dict.fromkeys(listing.names, self.unread(error, listing.list_verb))
+        except Unreachable as error:
+            self.unread(error, listing.list_verb)
+            return await self._each(
+                lane, listing, listing.names
+            )  # a list waits for the slowest of all servers
         missing = listing.names - found.keys()
         if certain or not missing:
             return found

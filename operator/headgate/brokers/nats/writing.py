@@ -5,18 +5,19 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from headgate.brokers.base import Refused, Unreachable
+from headgate.brokers.base import BrokerError, Refused, Unavailable, Unreachable
 from headgate.brokers.nats.documents import ADOPTED, IDENTITY, OWNER, Json, dump, load_placement, mark_of
 from headgate.brokers.nats.jetstream import (
     CONSUMER_EXISTS,
     NAME_USED,
+    NO_STREAM,
     STREAM_EXISTS,
     SUBJECTS_OVERLAP,
     JetStream,
     Rejected,
 )
 from headgate.brokers.nats.reading import observed
-from headgate.brokers.nats.resources import ADVISORIES, STREAM, Consumer, Stream, split
+from headgate.brokers.nats.resources import ADVISORIES, STREAM, Consumer, Stream, split, stream_key
 from headgate.brokers.pace import Pace
 from headgate.core.changes import Action, Change
 from headgate.core.resource import Key, Observed, Resource, differences
@@ -48,6 +49,8 @@ class Writer:
         except Rejected as error:
             if error.code == SUBJECTS_OVERLAP:
                 raise await self._overlap(desired) from None
+            if error.code == NO_STREAM:
+                raise await self._homeless(change.key, error) from None
             if error.code not in _TAKEN:
                 raise
             return await self._found_instead(change)
@@ -89,8 +92,9 @@ class Writer:
             return info
         stream, durable = split(desired.key)
         body = {"pause_until": desired.pause_until} if desired.pause_until else {}
-        await self._js.call(self._lane, f"CONSUMER.PAUSE.{stream}.{durable}", body)
-        return await self._js.call(self._lane, f"CONSUMER.INFO.{stream}.{durable}")
+        answer = await self._js.call(self._lane, f"CONSUMER.PAUSE.{stream}.{durable}", body)
+        # The answer counts: in a cluster an info may show the old moment for a little longer.
+        return {**info, "config": {**info["config"], "pause_until": answer.get("pause_until")}}
 
     async def _delete(self, change: Change) -> None:
         info = await self._info(change.key)
@@ -120,6 +124,16 @@ class Writer:
             "action": "create" if creating else "update",
         }
         return await self._js.call(self._lane, f"CONSUMER.CREATE.{stream}.{durable}", body)
+
+    async def _homeless(self, key: Key, error: Rejected) -> BrokerError:
+        """A cluster calls a stream not found whose servers are down: nobody believes that before the stream was asked for."""
+        stream = stream_key(split(key)[0])
+        try:
+            found = await self._info(stream)
+        except Unreachable as silence:
+            unread = self._js.unread(silence, str(stream))
+            return Unavailable(unread.reason, unread.message)
+        return error if found is None else Unavailable("NoLeader", f"{stream} takes no readers now: {error}")
 
     async def _overlap(self, desired: Resource) -> Refused:
         """The server does not say whose subjects overlap; people need to know."""
