@@ -7,7 +7,7 @@ from typing import Final
 
 from headgate.sim.play import Figures
 from headgate.sim.rivals import OURS
-from headgate.sim.sweep import ALL, BASE, FEW, Results, total, worse
+from headgate.sim.sweep import ALL, BASE, FEW, QUEUE, Results, total, worse
 
 TOTAL: Final = "all traces"
 
@@ -54,6 +54,14 @@ def by_trace(results: Results) -> str:
     return _table(("late s / replica-hours / changes", *ALL), [*rows, sums])
 
 
+def by_trace_of_a_queue(results: Results) -> str:
+    """The same where any replica takes any event."""
+    traces = results[QUEUE]
+    rows = [(trace, *(_three(figures[name]) for name in FEW)) for trace, figures in traces.items()]
+    sums = (TOTAL, *(_three(_sum(traces, name)) for name in FEW))
+    return _table(("a queue: late s / replica-hours / changes", *FEW), [*rows, sums])
+
+
 def by_age(results: Results) -> str:
     """Ages, rebalances and repeats on every standard trace."""
     traces = results[BASE]
@@ -68,7 +76,12 @@ def by_variant(results: Results) -> str:
     return _table(("late s / replica-hours / changes, all traces", *FEW), rows)
 
 
-TABLES: Final = {"by-trace": by_trace, "by-age": by_age, "by-variant": by_variant}
+TABLES: Final = {
+    "by-trace": by_trace,
+    "by-queue": by_trace_of_a_queue,
+    "by-age": by_age,
+    "by-variant": by_variant,
+}
 
 
 def page(text: str, results: Results) -> str:

@@ -11,6 +11,7 @@ from headgate.sim.traces import TRACES
 
 Results = Mapping[str, Mapping[str, Mapping[str, Figures]]]  # by variant, trace and policy
 BASE: Final = "standard"
+QUEUE: Final = "a queue"
 FEW: Final = (OURS, "keda", "keda:1/4", "ds2", "max")
 ALL: Final = (OURS, "keda", "keda:1/4", "keda:1/2", "keda:1/1", BEST, "ds2", "max")
 ALLOWED: Final = 10  # percent by which a figure may exceed the one that was committed
@@ -40,7 +41,7 @@ def _variants() -> Iterator[Variant]:
     yield Variant("seed 3", seed=3)
     yield Variant("12 partitions", replace(USUAL_WORKERS, partitions=12))
     yield Variant("48 partitions", replace(USUAL_WORKERS, partitions=48))
-    yield Variant("a queue", replace(USUAL_WORKERS, partitions=None))
+    yield Variant(QUEUE, replace(USUAL_WORKERS, partitions=None))
     for seconds in (10, 60, 120):
         yield Variant(f"pods start in {seconds} s", replace(USUAL_WORKERS, pod_start=seconds))
     for seconds in (15, 30, 120):

@@ -10,14 +10,15 @@ from bisect import bisect_right
 from itertools import repeat
 from typing import Final
 
-from headgate.sim.assignment import assign
 from headgate.sim.noise import Noise
 from headgate.sim.pods import Crew
 from headgate.sim.policy import Look, Reading
+from headgate.sim.readers import Readers
 from headgate.sim.retries import Retries
 from headgate.sim.setting import Scenario
 
 NEVER: Final = 10**9
+_ENDLESS: Final = float("inf")
 _NEARLY: Final = 1e-6  # an event that is handled but for a rounding error is handled
 
 
@@ -25,47 +26,38 @@ class World:
     """One run. `advance` lets time pass, `look` shows what a policy may see, `scale` does what it says."""
 
     def __init__(self, scenario: Scenario) -> None:
-        trace, workers = scenario.trace, scenario.workers
-        noise = Noise(scenario.seed)
+        trace, noise = scenario.trace, Noise(scenario.seed)
         self.now = 0
         self.ages: list[int] = []  # of the oldest event that was never handed out, second by second
         self.worked = 0.0  # events handled, repeats counted again
         self.repeated = 0.0
-        self.rebalances = 0
-        self.crew = Crew(scenario.start, workers.pod_start)
+        self.crew = Crew(scenario.start, scenario.workers.pod_start)
         self._scenario = scenario
-        self._pause = workers.pause if trace.pause is None else trace.pause
-        self._eager = workers.eager or trace.pause is not None
         self._arrivals = [max(0.0, rate * (1 + trace.noise * (2 * noise.unit() - 1))) for rate in trace.rates]
         self._rates = [scenario.service_rate(second) for second in range(scenario.seconds)]
         self._totals = [0.0]  # all arrivals up to the end of each second
         self._level = 0.0
-        count = workers.partitions or 1
-        self._shares = _shares(count, trace.hot)
-        shift = noise.below(workers.commit_interval)
-        self._turns = [(shift + partition) % workers.commit_interval for partition in range(count)]
-        self._at = [0.0] * count
-        self._committed = [0.0] * count
+        self._readers = Readers(scenario, noise.below(scenario.workers.commit_interval))
+        self._shares = self._readers.shares
+        self._at = [0.0] * len(self._shares)
+        self._committed = [0.0] * len(self._shares)
         self._reached: dict[int, float] = {}  # of partitions that go through events again: how far they were
-        self._resume = [0] * count
         self._excused: set[int] = set()  # what waits there waits for something that no replica can mend
-        self._owned: dict[int, tuple[int, ...]] = {}
-        self._owners: list[int | None] = [None] * count
-        self._groups: list[list[int]] = []  # partitions that can be worked on, by replica
-        self._commits: list[list[int]] = []
-        self._ceiling = float("inf")  # what one group gets done at most, of what is behind all of them
-        self._peak = 0.0  # largest share of one replica
-        self._complete = True  # whether every partition can be worked on
-        self._calm_since: int | None = (
-            None  # nobody has been behind since; positions are not kept up meanwhile
-        )
-        self._retries = Retries(trace.failing) if trace.failing and self._is_queue else None
+        self._ceiling = _ENDLESS  # what one group gets done at most, of what is behind all of them
+        self._retries = Retries(trace.failing) if trace.failing and self._readers.is_queue else None
+        self._calm_since: int | None = None  # everything was handled; positions are not kept up meanwhile
         self._turn = 0  # when something changes next
-        self._settle_in()
+        self._readers.join(self.crew.ready(0), 0)
+        self._readers.settle()
+        self._change()
 
     @property
     def arrived(self) -> float:
         return self._level
+
+    @property
+    def rebalances(self) -> int:
+        return self._readers.rebalances
 
     @property
     def waiting(self) -> float:
@@ -103,7 +95,7 @@ class World:
         """Seconds in which everything that arrives is handled at once."""
         begin, now, level = self.now, self.now, self._level
         arrivals, rates, totals = self._arrivals, self._rates, self._totals
-        peak, ceiling, power = self._peak, self._ceiling, self._power
+        peak, ceiling, power = self._readers.peak, self._ceiling, self._readers.power
         while now < end:
             share = arrivals[now] * peak
             if share > rates[now] * power or share > ceiling:
@@ -120,16 +112,17 @@ class World:
     def _work(self, end: int) -> None:
         """Seconds in which somebody is behind, up to the first in which nobody is."""
         arrivals, rates, totals, at = self._arrivals, self._rates, self._totals, self._at
-        committed, commits, shares = self._committed, self._commits, self._shares
+        committed, commits, shares = self._committed, self._readers.commits, self._shares
+        groups, power, complete = self._readers.groups, self._readers.power, self._readers.complete
         now, level, worked = self.now, self._level, self.worked
         behind = True
         while now < end and behind:
-            most = min(rates[now] * self._power, self._ceiling)
+            most = min(rates[now] * power, self._ceiling)
             level += arrivals[now]
             totals.append(level)
             now += 1
-            behind = not self._complete
-            for group in self._groups:
+            behind = not complete
+            for group in groups:
                 needed = 0.0
                 for partition in group:
                     needed += shares[partition] * (level - at[partition])
@@ -153,11 +146,11 @@ class World:
     def _storm(self, end: int, retries: Retries) -> None:
         """Seconds in which some events of a queue fail, or come again."""
         self._catch_up()
-        hold = self._scenario.workers.concurrency
+        hold, power = self._scenario.workers.concurrency, self._readers.power
         while self.now < end:
             rate = self._rates[self.now]
             free = self._free(retries.waiting)
-            most = min(rate * self._power, self._ceiling) if self._groups else 0.0
+            most = min(rate * power, self._ceiling) if power > 0 else 0.0
             self._level += self._arrivals[self.now]
             self._totals.append(self._level)
             again = retries.take(self.now, most)
@@ -194,7 +187,7 @@ class World:
         at, reached = self._at, self._reached
         for partition in [p for p, far in reached.items() if at[p] >= far]:
             del reached[partition]
-        for partition in [p for p in self._excused if not self._is_blocked(p, now)]:
+        for partition in [p for p in self._excused if not self._readers.is_blocked(p, now)]:
             if now - bisect_right(self._totals, at[partition] + _NEARLY) <= self._scenario.terms.promise:
                 self._excused.discard(partition)
         far = (
@@ -214,68 +207,38 @@ class World:
 
     def _note_commits(self) -> None:
         """What was committed while nobody looked."""
-        since, now, every = self._calm_since, self.now, len(self._commits)
+        since, now, every = self._calm_since, self.now, len(self._readers.commits)
         if since is not None:
-            for partition, turn in enumerate(self._turns):
+            for partition, turn in enumerate(self._readers.turns):
                 last = now - (now - turn) % every
                 if last > since:
                     self._committed[partition] = self._totals[last]
 
-    def _settle_in(self) -> None:
-        """The beginning: everybody has long had their partitions."""
-        self._join(self.crew.ready(0))
-        self._resume = [0] * len(self._resume)
-        self.rebalances = 0
-        self._change()
-
     def _change(self) -> None:
         """Pods that came or went, limits, blocks and pauses that begin or end."""
         self._catch_up()
+        readers, trace = self._readers, self._scenario.trace
         ready = self.crew.ready(self.now)
-        if set(ready) != self._owned.keys():
+        if set(ready) != readers.owned.keys():
             self._join(ready)
-        blocked, limit = self._scenario.trace.blocked, self._scenario.trace.limit
-        if blocked is not None and self.now in blocked and not self._is_queue:
-            self._excused.add(self._bad)
-        self._regroup()
-        if limit is not None and self.now in limit.span:
-            self._ceiling = limit.per_second / max(1, len(self._groups))
-        else:
-            self._ceiling = float("inf")
-        edges = [self.crew.next_ready(self.now) or NEVER, *self._resume]
-        failing = self._retries and self._retries.failing.span
-        edges += [
-            edge
-            for span in (blocked, limit and limit.span, failing)
-            if span
-            for edge in (span.begin, span.end)
-        ]
-        self._turn = min((edge for edge in edges if edge > self.now), default=NEVER)
+        readers.regroup(self.now)
+        if readers.is_blocked(readers.bad, self.now) and not readers.is_queue:
+            self._excused.add(readers.bad)
+        limit = trace.limit if trace.limit is not None and self.now in trace.limit.span else None
+        self._ceiling = _ENDLESS if limit is None else limit.per_second / max(1, len(readers.groups))
+        spans = [each.span for each in (trace.limit, trace.failing) if each is not None]
+        edges = [self.crew.next_ready(self.now), *readers.edges()]
+        edges += [edge for span in spans for edge in (span.begin, span.end)]
+        self._turn = min((edge for edge in edges if edge is not None and edge > self.now), default=NEVER)
 
     def _join(self, ready: list[int]) -> None:
-        """Share the partitions out among the pods that are there now."""
-        before = self._owned
-        if self._is_queue:
-            self._give_back(len(before.keys() - set(ready)), len(before))
-            self._owned = dict.fromkeys(ready, ())
-            return
-        self._owned = assign(before, ready, len(self._at))
-        owners: list[int | None] = [None] * len(self._at)
-        for number, some in self._owned.items():
-            for partition in some:
-                owners[partition] = number
-        self.rebalances += 1
-        for partition, owner in enumerate(owners):
-            if owner != self._owners[partition]:
-                self._rewind(partition, self._committed[partition])
-            if owner != self._owners[partition] or self._eager:
-                self._resume[partition] = self.now + self._pause
-        self._owners = owners
-
-    def _give_back(self, gone: int, of: int) -> None:
-        """Events of a queue that replicas had in hand when they were stopped come again."""
-        if gone:
-            self._rewind(0, max(0.0, self._at[0] - self._in_flight(of) * gone / of))
+        """Pods came or went: what they had in hand and did not settle comes again."""
+        before = len(self._readers.owned)
+        gone = len(self._readers.owned.keys() - set(ready))
+        if gone and self._readers.is_queue:
+            self._rewind(0, max(0.0, self._at[0] - self._in_flight(before) * gone / before))
+        for partition in self._readers.join(ready, self.now):
+            self._rewind(partition, self._committed[partition])
 
     def _rewind(self, partition: int, to: float) -> None:
         lost = self._at[partition] - to
@@ -284,62 +247,21 @@ class World:
             self._reached[partition] = max(self._reached.get(partition, 0.0), self._at[partition])
             self._at[partition] = to
 
-    def _regroup(self) -> None:
-        """Who works on what from now on."""
-        now = self.now
-        if self._is_queue:
-            stuck = int(self._is_blocked(0, now))
-            self._power = self._fed(len(self._owned)) - stuck
-            self._groups = [[0]] if self._power > 0 else []
-            self._peak, self._complete = 1.0, bool(self._groups)
-            self._commits = [[0]]
-            return
-        self._power = 1
-        self._groups = [
-            [p for p in some if self._resume[p] <= now and not self._is_blocked(p, now)]
-            for some in self._owned.values()
-        ]
-        self._complete = sum(map(len, self._groups)) == len(self._at)
-        self._peak = max((sum(self._shares[p] for p in group) for group in self._groups), default=0.0)
-        owned = [p for p, owner in enumerate(self._owners) if owner is not None]
-        every = self._scenario.workers.commit_interval
-        self._commits = [[p for p in owned if self._turns[p] == turn] for turn in range(every)]
-
-    def _fed(self, replicas: int) -> float:
-        """The replicas of a queue that get anything to do, given how much may be in flight."""
-        limit = self._scenario.in_flight_limit
-        return replicas if limit is None else min(replicas, limit / self._scenario.workers.concurrency)
-
-    _power: float = 1  # replicas that work on one group of partitions: all of them where there are none
-
-    @property
-    def _is_queue(self) -> bool:
-        return self._scenario.workers.partitions is None
-
-    @property
-    def _bad(self) -> int:
-        """The partition that gets blocked where one does."""
-        return len(self._at) // 2
-
-    def _is_blocked(self, partition: int, now: int) -> bool:
-        blocked = self._scenario.trace.blocked
-        return partition == self._bad and blocked is not None and now in blocked
-
     def _in_flight(self, replicas: int) -> float:
         """What the replicas of a queue have in hand: as much as they hold, or as came within one handling time."""
         hold, at = self._scenario.workers.concurrency, self._at_now(0)
         if at < self._level:
-            return min(self._fed(replicas) * hold, at)
+            return min(self._readers.fed(replicas) * hold, at)
         took = math.ceil(hold / self._rates[min(self.now, len(self._rates) - 1)])
-        return min(self._fed(replicas) * hold, at - self._totals[max(0, self.now - took)])
+        return min(self._readers.fed(replicas) * hold, at - self._totals[max(0, self.now - took)])
 
     def _at_now(self, partition: int) -> float:
         return self._level if self._calm_since is not None else self._at[partition]
 
     def _reading(self) -> Reading:
         delayed = int(self._retries.waiting) if self._retries is not None else 0
-        if self._is_queue:
-            flying = int(self._in_flight(len(self._owned)) + _NEARLY)
+        if self._readers.is_queue:
+            flying = int(self._in_flight(len(self._readers.owned)) + _NEARLY)
             positions, kept = [self._at_now(0)], int(min(flying, self._free(delayed))) + delayed
         else:
             self._note_commits()
@@ -353,11 +275,4 @@ class World:
         ]
         kept = min(kept, done[0])
         settled = (done[0] - kept,) if kept else done
-        return Reading(heads, done, settled, tuple(self._owners), kept, delayed, tuple(oldest))
-
-
-def _shares(count: int, hot: float) -> list[float]:
-    """What part of the arrivals each partition gets."""
-    if count == 1 or not hot:
-        return [1 / count] * count
-    return [hot, *[(1 - hot) / (count - 1)] * (count - 1)]
+        return Reading(heads, done, settled, tuple(self._readers.owners), kept, delayed, tuple(oldest))

@@ -9,7 +9,7 @@ from headgate.sim.play import Figures
 from headgate.sim.report import dump, page, parse, regressions
 from headgate.sim.rivals import OURS, run
 from headgate.sim.setting import Trace
-from headgate.sim.sweep import BASE, VARIANTS, Results, Variant, total, worse
+from headgate.sim.sweep import BASE, QUEUE, VARIANTS, Results, Variant, total, worse
 from headgate.sim.traces import TRACES
 
 ROOT = Path(__file__).parents[3]
@@ -20,7 +20,7 @@ ONE = Figures(100, 36_000, 10, 60, 50, 9, 1000)
 @pytest.mark.parametrize("trace", TRACES.values(), ids=lambda trace: trace.name)
 @pytest.mark.parametrize(
     "variant",
-    [variant for variant in VARIANTS if variant.name in (BASE, "a queue")],
+    [variant for variant in VARIANTS if variant.name in (BASE, QUEUE)],
     ids=lambda variant: variant.name,
 )
 def test_headgate_fares_no_more_than_a_tenth_worse_than_committed(variant: Variant, trace: Trace) -> None:
