@@ -79,8 +79,8 @@ class Departures:
             return False
         if record.origin is not Origin.ADOPTED:
             return True
-        confirmed = declared.annotations.get(CONFIRM_DELETE, "") == record.external_name
-        return policy is DeletionPolicy.DELETE and confirmed
+        confirmed = declared.annotations.get(CONFIRM_DELETE)
+        return policy is DeletionPolicy.DELETE and confirmed == record.external_name
 
     async def _workload(self, entry: Entry) -> None:
         if entry.ref.kind == GROUP and self._shared.let_go is not None:
