@@ -5,7 +5,6 @@ belongs to: a partition that is up to date stands at the present level whatever 
 group is at the lowest position, and as long as nobody is behind nothing has to be worked out per partition.
 """
 
-import math
 from bisect import bisect_right
 from itertools import repeat
 from typing import Final
@@ -252,8 +251,14 @@ class World:
         hold, at = self._scenario.workers.concurrency, self._at_now(0)
         if at < self._level:
             return min(self._readers.fed(replicas) * hold, at)
-        took = math.ceil(hold / self._rates[min(self.now, len(self._rates) - 1)])
-        return min(self._readers.fed(replicas) * hold, at - self._totals[max(0, self.now - took)])
+        rate = self._rates[min(self.now, len(self._rates) - 1)]
+        return min(self._readers.fed(replicas) * hold, at - self._level_at(self.now - hold / rate))
+
+    def _level_at(self, moment: float) -> float:
+        """All arrivals up to a moment that need not be a whole second."""
+        second, part = divmod(max(0.0, moment), 1)
+        begin = self._totals[int(second)]
+        return begin + part * (self._totals[min(int(second) + 1, self.now)] - begin)
 
     def _at_now(self, partition: int) -> float:
         return self._level if self._calm_since is not None else self._at[partition]
