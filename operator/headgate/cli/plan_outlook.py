@@ -174,6 +174,8 @@ def _findings(intent: Intent, standings: Iterable[Standing], notes: Iterable[Not
             yield Finding(Outcome.REFUSED, "Unsupported", f"{note.field}: {note.message}", note.field)
     for standing in standings:
         yield from standing.findings
+        if standing.unread is not None:
+            yield Finding(Outcome.WAITING, standing.unread.reason, standing.unread.message)
 
 
 def _steps(intent: Intent, standings: Iterable[Standing], made: Plan, first: int) -> Iterator[Step]:
@@ -203,8 +205,10 @@ def _settings(resource: Resource) -> Iterator[Diff]:
 
 
 def _result(
-    findings: Collection[Finding], steps: Collection[Step], standings: Iterable[Standing], *, deleting: bool
+    findings: Collection[Finding], steps: Collection[Step], standings: Collection[Standing], *, deleting: bool
 ) -> Result:
+    if any(standing.unread is not None for standing in standings):
+        return Result.UNREACHABLE
     for outcome in _WORST:
         if any(finding.outcome is outcome for finding in findings):
             return Result(outcome.value)

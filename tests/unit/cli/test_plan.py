@@ -48,6 +48,20 @@ def test_what_the_broker_holds_already_is_in_sync() -> None:
     assert told(list(found.values())) == "Plan: nothing to change; 3 of 3 as declared."
 
 
+def test_what_the_broker_says_nothing_about_is_neither_in_sync_nor_gone() -> None:
+    """Nor is anything that lies in it; what is planned elsewhere is planned."""
+    broker, bodies = fake(), estate()
+    asyncio.run(applied(broker, bodies))
+    broker.fall_silent(Key("stream", "orders"))
+    found = foreseen(broker, bodies)
+    assert {ref.name for ref, each in found.items() if each.result is Result.UNREACHABLE} == {
+        "orders",
+        "billing",
+    }
+    assert not any(each.steps for each in found.values())
+    assert "NoLeader" in told(list(found.values()))
+
+
 @dataclass(frozen=True)
 class Row:
     """One change to a declared estate, and what is said about it."""
