@@ -107,6 +107,10 @@ def _read(
         notes.append(_ASSUMED)
     if spec.freshness is None:
         notes.append("spec.freshness is missing; events older than drainWithin count as late")
+    if said.windows:
+        notes.append(
+            "spec.scaling.schedule speaks of times of day, which a trace does not have; it is left out"
+        )
     drain = _whole_seconds(said.drain_within)
     current = (status.get("scaling") or {}).get("current")
     workers = Workers(

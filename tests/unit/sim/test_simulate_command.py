@@ -109,11 +109,14 @@ def test_what_had_to_be_assumed_is_said(
     capsys: pytest.CaptureFixture[str], short: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "group.yaml"
-    file.write_text(GROUP.split("status:", maxsplit=1)[0].replace("  freshness: {maxAge: 30s}\n", ""))
+    window = '{cron: "0 8 * * *", duration: 1h, minReplicas: 5}'
+    declared = GROUP.split("status:", maxsplit=1)[0].replace("  freshness: {maxAge: 30s}\n", "")
+    file.write_text(declared.replace("drainWithin: 45s", f"drainWithin: 45s, schedule: [{window}]"))
     assert main(["simulate", "--trace", short, "--group", str(file)]) == 0
     said = capsys.readouterr().err
     assert "50 are assumed" in said
     assert "spec.freshness is missing" in said
+    assert "spec.scaling.schedule speaks of times of day" in said
 
 
 @pytest.mark.parametrize(
