@@ -28,7 +28,7 @@ from headgate.engine.reports import Reports, Sights
 from headgate.engine.routes import RoutesWriter
 from headgate.engine.shared import RESYNC, Shared
 from headgate.engine.sweep import Item, Sweep
-from headgate.kube.errors import KubeError
+from headgate.kube.errors import Fenced, KubeError
 
 log = logging.getLogger(__name__)
 
@@ -98,8 +98,12 @@ class Worker:
             await self._look(refs)
         except BrokerError as error:
             await self._away(refs, error)
+        except Fenced as error:
+            log.info("%s: %s", self.ref, error)
+            self.queue.add(refs)
         except Exception:
-            log.exception("%s: a pass failed; its objects are looked at again", self.ref)
+            if self.ref in self._world.estate.brokers:  # else it went in the middle of its own pass
+                log.exception("%s: a pass failed; its objects are looked at again", self.ref)
             for ref in refs:
                 self.queue.retry(ref)
         self.looked = True

@@ -67,6 +67,10 @@ class Sweep:
         )
         intents = self._intents(due, situation)
         observed = self._counting(await broker.observe({key for each in intents for key in each.keys}))
+        if self._ref not in self._world.estate.brokers:
+            return {}  # the EventBroker itself went in the meantime: nothing is looked at on its behalf any more
+        due = [ref for ref in due if ref in self._world.entries]
+        intents = [intent for intent in intents if intent.ref in self._world.entries]
         if full:
             self._judge(intents, observed, facts)
         if self.vanished is not None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tests.unit.engine.test_passes import MAIN, Scene
+from tests.unit.engine.scene import MAIN, Scene
 
 from headgate.engine.reconcile import Worker
 from headgate.engine.reports import Sights

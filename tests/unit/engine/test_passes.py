@@ -1,209 +1,20 @@
 """What a worker does about an object that changes under its hands, with a broker in memory and a cluster that obeys."""
 
 import asyncio
-import time
-from collections.abc import Callable, Collection, Mapping
-from copy import deepcopy
+import logging
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
+from tests.unit.engine.scene import MAIN, Scene
 
-from headgate.brokers.fake import FakeBroker, FakeDriver
-from headgate.brokers.nats.times import written
-from headgate.core.changes import Change
 from headgate.core.estate import Ref
 from headgate.core.moves import DATA_KEY, load
-from headgate.core.resource import Key, Observed, Unread
 from headgate.engine.operator import Operator
-from headgate.engine.reconcile import Worker
-from headgate.engine.reports import Sights
-from headgate.engine.shared import Shared
 from headgate.engine.unplaced import EARLY, Unplaced
-from headgate.engine.world import World
-from headgate.engine.writer import Writer
 from headgate.kube.client import KubeClient
-from headgate.kube.errors import NotFound
-from headgate.kube.values import ConfigMap, Owner
 from headgate.settings import Settings
 from headgate.telemetry.metrics import Metrics
-
-MAIN = Ref("EventBroker", "shop", "main")
-BROKER_SPEC = {"nats": {"servers": ["nats://nowhere:1"]}, "allowedNamespaces": {"from": "Same"}}
-Meanwhile = Callable[[], None]
-
-
-def now() -> datetime:
-    return datetime.fromtimestamp(time.time(), UTC)
-
-
-class Cluster:
-    """Objects by kind and name; every write grows the version, as an API server does it."""
-
-    def __init__(self) -> None:
-        self.objects: dict[tuple[str, str], dict[str, Any]] = {}
-        self.maps: dict[str, ConfigMap] = {}
-        self._version = 100
-
-    def put(self, kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-        """A new object."""
-        self._version += 1
-        meta = {
-            "namespace": "shop",
-            "name": name,
-            "uid": f"{name}-{self._version}",
-            "generation": 1,
-            "creationTimestamp": "2026-11-21T10:00:00Z",
-        }
-        self.objects[kind, name] = {"kind": kind, "metadata": meta, "spec": dict(spec)}
-        return self.touched(kind, name)
-
-    def touched(self, kind: str, name: str, **meta: Any) -> dict[str, Any]:
-        """The object as the watch tells it after a change of its metadata."""
-        self._version += 1
-        body = self.objects[kind, name]
-        body["metadata"].update(meta, resourceVersion=str(self._version))
-        return deepcopy(body)
-
-    async def patch_finalizers(
-        self, kind: str, namespace: str, name: str, *, finalizers: tuple[str, ...], **_: object
-    ) -> dict[str, Any]:
-        """See KubeClient."""
-        del namespace
-        if (kind, name) not in self.objects:
-            raise NotFound(f"{name} is gone")
-        body = self.touched(kind, name, finalizers=list(finalizers))
-        if not finalizers and "deletionTimestamp" in body["metadata"]:
-            del self.objects[kind, name]
-        return body
-
-    async def replace_status(
-        self, kind: str, namespace: str, name: str, *, uid: str, status: Mapping[str, Any]
-    ) -> dict[str, Any]:
-        """See KubeClient."""
-        del namespace, uid
-        self.objects[kind, name]["status"] = dict(status)
-        return self.touched(kind, name)
-
-    async def get_config_map(self, namespace: str, name: str) -> ConfigMap:
-        """See KubeClient."""
-        if name not in self.maps:
-            raise NotFound(f"{namespace}/{name}")
-        return self.maps[name]
-
-    async def create_config_map(
-        self, namespace: str, name: str, data: Mapping[str, str], *, labels: Mapping[str, str], owner: Owner
-    ) -> ConfigMap:
-        """See KubeClient."""
-        self.maps[name] = ConfigMap(namespace, name, f"{name}-uid", "1", data, labels, (owner,))
-        return self.maps[name]
-
-    async def patch_config_map(self, known: ConfigMap, data: Mapping[str, str | None]) -> ConfigMap:
-        """See KubeClient."""
-        kept = {key: text for key, text in {**known.data, **data}.items() if text is not None}
-        self.maps[known.name] = replace(known, data=kept)
-        return self.maps[known.name]
-
-
-class Interrupted(FakeBroker):
-    """A broker during whose work something else happens."""
-
-    meanwhile: dict[str, Meanwhile]
-    once_read: Meanwhile | None = None
-
-    async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed | Unread]:
-        """As always, and then what is to happen before anything is decided to be done."""
-        result = await super().observe(keys)
-        happens, self.once_read = self.once_read, None
-        if happens is not None:
-            happens()
-        return result
-
-    async def apply(self, change: Change) -> Observed | None:
-        """As always, and then what is to happen meanwhile."""
-        result = await super().apply(change)
-        self.meanwhile.pop(change.key.name, lambda: None)()
-        return result
-
-
-class Scene:
-    """A worker with everything around it."""
-
-    def __init__(self) -> None:
-        self.used: list[Ref] = []  # policies that the worker had something new for
-        self.cluster = Cluster()
-        self.broker = Interrupted(now)
-        self.broker.meanwhile = {}
-        kube = cast("KubeClient", self.cluster)
-        self.world = World("here", lambda _: None)
-        driver = FakeDriver(cast("Any", self.broker))
-        self.shared = Shared(
-            kube=kube,
-            world=self.world,
-            writer=Writer(kube, self.world),
-            metrics=Metrics(),
-            wall=now,
-            monotonic=time.monotonic,
-            jitter=lambda: 1.0,
-            keep_secret=lambda _: None,
-            drivers=lambda _: driver,
-        )
-        nothing: Any = lambda _: None  # noqa: E731  (four times the same)
-        sights = Sights(nothing, nothing, nothing, lambda _: (), nothing, nothing, self.used.append)
-        self.worker = Worker(MAIN, self.shared, lambda _: sights)
-        self.world.see("EventBroker", None, self.cluster.put("EventBroker", "main", BROKER_SPEC))
-
-    async def look(self, *refs: Ref) -> None:
-        """One turn of the worker."""
-        self.worker.queue.add(refs)
-        await self.worker._turn()
-
-    def declare(self, name: str) -> Ref:
-        """A topic that is deleted in the broker when its object goes."""
-        spec = {
-            "brokerRef": {"name": "main"},
-            "subjects": [f"{name}.>"],
-            "retention": {"maxAge": "1h"},
-            "deletionPolicy": "Delete",
-        }
-        return self.put("EventTopic", name, spec)
-
-    def declare_group(self, topic: str) -> tuple[Ref, Ref, Ref]:
-        """A group with a binding, its policy and its dead letters."""
-        owner = {"team": "t", "contact": "#t", "runbook": "https://runbooks.example/t"}
-        policy = {"attempts": 3, "handlingTimeout": "10s", "backoff": {"type": "Fixed", "initial": "1s"}}
-        queue = {"brokerRef": {"name": "main"}, "owner": owner, "retention": {"maxAge": "24h"}}
-        group = {
-            "topicRef": {"name": topic},
-            "start": {"from": "Earliest"},
-            "retryPolicyRef": {"name": "calm"},
-            "deadLetterQueueRef": {"name": "dead"},
-            "binding": {"configMapName": "bound"},
-        }
-        return (
-            self.put("RetryPolicy", "calm", policy),
-            self.put("DeadLetterQueue", "dead", queue),
-            self.put("ConsumerGroup", "billing", group),
-        )
-
-    def put(self, kind: str, name: str, spec: Mapping[str, Any]) -> Ref:
-        """An object that appears."""
-        self.world.see(kind, "ADDED", self.cluster.put(kind, name, spec))
-        return Ref(kind, "shop", name)
-
-    def incarnation(self, name: str) -> str:
-        """Which stream of that name the broker holds."""
-        return written(self.broker.server.stores[name].created)
-
-    def holds(self, name: str) -> bool:
-        """Whether the broker holds the stream of a topic."""
-        return name in self.broker.server.stores
-
-    def ready(self, name: str) -> tuple[str, int]:
-        """What condition Ready says, and of which generation."""
-        conditions = self.cluster.objects["EventTopic", name]["status"]["conditions"]
-        return next((c["status"], c["observedGeneration"]) for c in conditions if c["type"] == "Ready")
 
 
 @pytest.fixture
@@ -386,3 +197,40 @@ async def test_nothing_is_changed_for_an_object_asked_to_go_after_the_change_was
     assert scene.broker.server.stores["orders"].config["max_age"] == 3600 * 10**9
     await scene.look(topic)
     assert not scene.holds("orders")
+
+
+# --- what goes while the broker is being read
+
+
+def mishaps(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.message for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+async def test_an_object_that_goes_while_the_broker_is_read_disturbs_no_other(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    gone, topic = scene.declare("gone"), scene.declare("orders")
+    scene.broker.once_read = lambda: scene.world.gone(gone)
+    await scene.look(gone, topic)
+    assert (scene.holds("gone"), scene.holds("orders"), mishaps(caplog)) == (False, True, [])
+
+
+@pytest.mark.parametrize("due", [(), (MAIN,)], ids=["in a pass over what is due", "in a full pass"])
+async def test_an_event_broker_that_goes_while_it_is_read_ends_the_pass_without_a_mishap(
+    scene: Scene, caplog: pytest.LogCaptureFixture, due: tuple[Ref, ...]
+) -> None:
+    topic = scene.declare("orders")
+    scene.broker.once_read = lambda: scene.world.gone(MAIN)
+    await scene.look(*due, topic)
+    assert (scene.holds("orders"), mishaps(caplog)) == (False, [])
+
+
+async def test_who_loses_the_lease_in_the_middle_of_a_pass_has_no_mishap_and_looks_again(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic = scene.declare("orders")
+
+    scene.cluster.fenced = True
+    await scene.look(topic)
+    assert (scene.holds("orders"), mishaps(caplog)) == (False, [])
+    assert topic in scene.worker.queue.take()
