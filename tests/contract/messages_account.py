@@ -1,9 +1,10 @@
 """A JetStream account for tests of the mover's side: streams, a worker, raw calls. Knows nothing of the mover."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import nats
@@ -13,7 +14,7 @@ from nats.aio.msg import Msg
 from headgate.api import NatsConnection
 from headgate.brokers.base import Credentials
 from headgate.brokers.nats.link import Link
-from headgate.brokers.nats.messages import NatsMessages
+from headgate.brokers.nats.messages import ACK_WAIT, NatsMessages
 from headgate.brokers.nats.names import ADVISORIES_NAME, ADVISORY_SUBJECTS, dead_letter_prefix
 from headgate.brokers.nats.wire import entry_of
 from headgate.core.letters import Entry
@@ -72,22 +73,15 @@ class Account:
         values: dict[str, Any] = {"address": prefix, "identity": self.created, **changes}
         return Route("shop/billing", "shop/orders", "orders", "billing", **values)
 
-    def messages(self, url: str = "") -> NatsMessages:
+    def messages(self, url: str = "", ack_wait: timedelta = ACK_WAIT) -> NatsMessages:
         """The mover's side, over a connection of its own."""
-        return NatsMessages(
-            Link(
-                NatsConnection(servers=tuple((url or self.url).split(","))),
-                Credentials(),
-                timeout=5,
-                name="test",
-            )
-        )
+        servers = NatsConnection(servers=tuple((url or self.url).split(",")))
+        return NatsMessages(Link(servers, Credentials(), timeout=5, name="test"), ack_wait=ack_wait)
 
     async def emit(self, count: int, body: bytes = b"{}", headers: Mapping[str, str] | None = None) -> None:
         """Publish orders."""
-        stream = self.client.jetstream()
-        for _ in range(count):
-            await stream.publish("orders.c1.paid", body, headers=dict(headers or {}))
+        stream, told = self.client.jetstream(), dict(headers or {})
+        await asyncio.gather(*(stream.publish("orders.c1.paid", body, headers=told) for _ in range(count)))
 
     async def take(self, count: int) -> list[Msg]:
         """Let a worker have orders."""
@@ -104,6 +98,20 @@ class Account:
             await self.client.publish(msg.reply, f"+TERM {why}".strip().encode())
         await self.client.flush()
 
+    async def give_up(self, position: int) -> None:
+        """Say in the server's place that the attempts of an order are used up."""
+        said = {
+            "type": "io.nats.jetstream.advisory.v1.max_deliver",
+            "stream": "orders",
+            "consumer": "billing",
+            "stream_seq": position,
+            "deliveries": 2,
+            "timestamp": now().isoformat(),
+        }
+        subject = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.orders.billing"
+        await self.client.publish(subject, json.dumps(said).encode())
+        await self.client.flush()
+
     async def count(self, stream: str) -> int:
         """How many messages a stream holds."""
         return int((await self.api(f"STREAM.INFO.{stream}"))["state"]["messages"])
@@ -114,6 +122,18 @@ class Account:
         if "error" in info:
             return await self.count(ADVISORIES_NAME)
         return int(info["num_pending"]) + int(info["num_ack_pending"])
+
+    async def position(self) -> dict[str, Any]:
+        """The movers' durable."""
+        found = await self.api(f"CONSUMER.INFO.{ADVISORIES_NAME}.headgate_mover")
+        assert "error" not in found, found
+        return {name: found[name] for name in ("config", "created", "delivered", "ack_floor")}
+
+    async def mover(self, **config: Any) -> None:
+        """Make or change the movers' durable by hand."""
+        body = {"stream_name": ADVISORIES_NAME, "config": {"durable_name": "headgate_mover", **config}}
+        found = await self.api(f"CONSUMER.DURABLE.CREATE.{ADVISORIES_NAME}.headgate_mover", body)
+        assert "error" not in found, found
 
     async def dead(self) -> list[Entry]:
         """All dead letters."""

@@ -1,7 +1,6 @@
 """Whole movers on a real server: exactly one dead letter for every event, whatever happens to the movers."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,20 +11,29 @@ import pytest
 import pytest_asyncio
 from tests.contract.cutting_proxy import cutting_proxy
 from tests.contract.messages_account import SECOND, Account, account_at, now
+from tests.contract.raw import ODD, publish_raw
 from tests.servers import nats_server, until
 
+from headgate.brokers.nats.messages import ACK_WAIT
 from headgate.brokers.nats.names import ADVISORIES_NAME
 from headgate.core.letters import Entry
-from headgate.core.moves import Route
+from headgate.core.moves import Notice, Route
+from headgate.local.nats import VERSIONS
 from headgate.local.run import Run
-from headgate.mover.loop import Mover
+from headgate.mover.loop import Mover, Pauses
 from headgate.mover.meter import Meter
 from headgate.telemetry.metrics import Metrics
 
+SOON = timedelta(
+    seconds=0.2
+)  # until what a killed one had in hand comes again: there is a kill around every call
+HASTY = Pauses(watch=0.3, again=timedelta(seconds=0.3), longest=timedelta(seconds=0.3))
 
-@pytest_asyncio.fixture(scope="module")
-async def url(servers: Run) -> AsyncIterator[str]:
-    async with nats_server(servers, "nats-mover") as server:
+
+@pytest_asyncio.fixture(scope="module", params=VERSIONS)
+async def url(servers: Run, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    version = str(request.param)
+    async with nats_server(servers, f"nats-mover-{version}", version=version) as server:
         yield server.url
 
 
@@ -39,12 +47,14 @@ async def account(url: str) -> AsyncIterator[Account]:
 class Running:
     """A mover at work, and what it counts."""
 
-    def __init__(self, account: Account, *routes: Route, url: str = "") -> None:
+    def __init__(
+        self, account: Account, *routes: Route, url: str = "", ack_wait: timedelta = ACK_WAIT
+    ) -> None:
         self.table = {(route.source, route.reader): route for route in routes}
         self.metrics = Metrics()
-        self.messages = account.messages(url)
+        self.messages = account.messages(url, ack_wait)
         meter = Meter(self.metrics, "platform", "main")
-        self.mover = Mover(self.messages, lambda: self.table, meter, now)
+        self.mover = Mover(self.messages, lambda: self.table, meter, now, HASTY)
         self.task = asyncio.create_task(self.mover.run())
 
     def counted(self, metric: str, **labels: str) -> float:
@@ -63,8 +73,10 @@ class Running:
 
 
 @asynccontextmanager
-async def running(account: Account, *routes: Route, url: str = "") -> AsyncIterator[Running]:
-    mover = Running(account, *(routes or (account.route(),)), url=url)
+async def running(
+    account: Account, *routes: Route, url: str = "", ack_wait: timedelta = ACK_WAIT
+) -> AsyncIterator[Running]:
+    mover = Running(account, *(routes or (account.route(),)), url=url, ack_wait=ack_wait)
     try:
         yield mover
     finally:
@@ -135,7 +147,11 @@ async def test_stranded_events_are_called_in_where_that_was_asked_for(account: A
     await account.take(1)
     async with running(account, account.route(reap_after=0.5)) as mover:
         await until("the dead letter stands", lambda: _holds(account, "dead", 1), limit=20)
-        assert mover.counted("headgate_mover_called_in_total") == 1
+
+        async def called() -> bool:
+            return mover.counted("headgate_mover_called_in_total") == 1
+
+        await until("the call is counted", called)
 
 
 async def _holds(account: Account, stream: str, count: int) -> bool:
@@ -196,6 +212,52 @@ async def test_a_full_queue_loses_nothing_and_goes_on_when_there_is_room(account
         await until("the mover was refused", refused)
         config = (await account.api("STREAM.INFO.dead"))["config"]
         await account.api("STREAM.UPDATE.dead", {**config, "max_msgs": 10})
+        await _one_each(account, 3)
+
+
+async def test_an_event_that_its_dead_letter_would_make_too_large_for_the_server_leaves_an_envelope(
+    account: Account,
+) -> None:
+    await account.emit(1, b"x" * (2**20 - 100))
+    await account.emit(1)
+    await account.reject(2)
+    async with running(account) as mover:
+        entries = await _one_each(account, 2)
+        assert mover.counted("headgate_mover_captured_total", reason="Rejected", body="too-large") == 1
+        assert mover.counted("headgate_mover_failures_total", reason="Disconnected") == 0
+    assert {entry.header("headgate-body") for entry in entries} == {"too-large", ""}
+
+
+async def test_headers_out_of_shape_stop_no_dead_letter(account: Account) -> None:
+    odd = list(ODD.values())
+    await publish_raw(account.url, [("orders.c1.paid", block, b"x") for block in odd])
+    for position in range(1, len(odd) + 1):  # no worker could be sent them
+        await account.give_up(position)
+    async with running(account):
+        entries = await _one_each(account, len(odd))
+    assert {entry.letter.body for entry in entries} == {b"x"}
+
+
+async def test_what_was_lost_while_no_mover_ran_is_seen_by_the_first_that_does(account: Account) -> None:
+    await account.emit(10)
+    await account.reject(10)
+    await until("all advisories are kept", lambda: _holds(account, ADVISORIES_NAME, 10))
+    await account.api(f"STREAM.PURGE.{ADVISORIES_NAME}", {"keep": 2})
+    async with running(account) as mover:
+        await until("the rest is moved", lambda: _holds(account, "dead", 2))
+        assert mover.counted("headgate_mover_missed_total") == 8
+
+
+async def test_what_a_killed_mover_had_in_hand_comes_again(account: Account) -> None:
+    await account.emit(3)
+    await account.reject(3)
+    killed = account.messages(ack_wait=timedelta(seconds=1))
+    await killed.open()
+    got = list[Notice]()
+    while len(got) < 3:
+        got += await killed.notices(3 - len(got), timedelta(seconds=2))
+    await killed.aclose()
+    async with running(account, ack_wait=timedelta(seconds=1)):
         await _one_each(account, 3)
 
 
@@ -305,14 +367,7 @@ async def test_advisories_that_are_raised_again_make_no_second_dead_letter(accou
     async with running(account) as mover:
         await _one_each(account, 5)
         for position in range(1, 6):
-            said = {
-                "type": "io.nats.jetstream.advisory.v1.max_deliver",
-                "stream": "orders",
-                "consumer": "billing",
-            }
-            said |= {"stream_seq": position, "deliveries": 2, "timestamp": now().isoformat()}  # type: ignore[dict-item]  # JSON
-            subject = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.orders.billing"
-            await account.client.publish(subject, json.dumps(said).encode())
+            await account.give_up(position)
 
         async def again() -> bool:
             return mover.counted("headgate_mover_repeats_total") == 5
@@ -344,26 +399,11 @@ async def test_a_mover_killed_around_any_of_its_calls_loses_and_doubles_nothing(
         await account.reject(events)
         async with (
             cutting_proxy(account.url, cut_at, answer=answer) as proxy,
-            running(account, url=proxy.url),
+            running(account, url=proxy.url, ack_wait=SOON),
         ):
             await proxy.cut.wait()
-        await _hurry(account)
-        async with running(account):
+        async with running(account, ack_wait=SOON):
             await _one_each(account, events)
-
-
-async def _hurry(account: Account) -> None:
-    """Advisories that the killed one had come again at once instead of after half a minute."""
-    config = {
-        "durable_name": "headgate_mover",
-        "ack_policy": "explicit",
-        "ack_wait": SECOND // 5,
-        "max_ack_pending": 1000,
-    }
-    await account.api(
-        f"CONSUMER.DURABLE.CREATE.{ADVISORIES_NAME}.headgate_mover",
-        {"stream_name": ADVISORIES_NAME, "config": config},
-    )
 
 
 async def test_a_server_that_restarts_is_found_again(servers: Run) -> None:

@@ -5,23 +5,24 @@ from datetime import timedelta
 
 import pytest
 import pytest_asyncio
-from tests.contract.messages_account import Account, account_at
+from tests.contract.messages_account import SECOND, Account, account_at
+from tests.contract.world import nats_world
 from tests.servers import nats_server, until
 
 from headgate.brokers.base import Unreachable
 from headgate.brokers.messages import Absent, Kept
-from headgate.brokers.nats.messages import NatsMessages
+from headgate.brokers.nats.messages import ACK_WAIT, IN_FLIGHT, NatsMessages
 from headgate.brokers.nats.names import ADVISORIES_NAME
 from headgate.core.letters import Event, Letter
-from headgate.core.moves import Cause, Notice
+from headgate.core.moves import Cause, Delay, Notice
+from headgate.core.progress import PutOff
+from headgate.local.nats import VERSIONS
 from headgate.local.run import Run
 
 SOON = timedelta(seconds=2)
 
 
-@pytest_asyncio.fixture(
-    scope="module", params=("2.10.25", "2.12.8", ""), ids=lambda version: version or "newest"
-)
+@pytest_asyncio.fixture(scope="module", params=VERSIONS)
 async def url(servers: Run, request: pytest.FixtureRequest) -> AsyncIterator[str]:
     version = str(request.param)
     async with nats_server(servers, f"nats-messages-{version}", version=version) as server:
@@ -93,8 +94,57 @@ async def _none_left(account: Account) -> bool:
     return await account.unsettled() == 0
 
 
-async def test_open_may_be_repeated(messages: NatsMessages) -> None:
+async def test_open_may_be_repeated(account: Account, messages: NatsMessages) -> None:
+    before = await account.position()
     await messages.open()
+    assert await account.position() == before
+    assert before["config"]["ack_wait"] == ACK_WAIT.total_seconds() * SECOND
+
+
+async def test_open_brings_a_durable_up_to_date_that_an_older_mover_made(account: Account) -> None:
+    older = {
+        "durable_name": "headgate_mover",
+        "ack_policy": "explicit",
+        "ack_wait": 30 * SECOND,
+        "max_ack_pending": 1000,
+        "metadata": {"headgate.dev/missed": "3"},
+    }
+    await account.emit(2)
+    await account.reject(2)
+    await account.mover(**older)
+    messages = account.messages()
+    (first,) = await messages.notices(1, SOON)
+    await messages.settle([first])
+    await until("one of two is done with", lambda: _left(account, 1))
+    before = await account.position()
+    await messages.open()
+    after = await account.position()
+    assert (after["config"]["ack_wait"], after["config"]["max_ack_pending"]) == (5 * SECOND, IN_FLIGHT)
+    assert after["config"]["metadata"]["headgate.dev/missed"] == "3"
+    assert (after["created"], after["ack_floor"]) == (before["created"], before["ack_floor"])
+    assert (await _one(messages)).position == 2
+    await messages.aclose()
+
+
+async def _left(account: Account, count: int) -> bool:
+    return await account.unsettled() == count
+
+
+async def test_what_is_extended_does_not_come_again_and_the_rest_does(
+    account: Account, messages: NatsMessages
+) -> None:
+    await account.mover(**{**(await account.position())["config"], "ack_wait": SECOND // 2})
+    await account.emit(2)
+    await account.reject(2)
+    got = list[Notice]()
+    while len(got) < 2:
+        got += await messages.notices(2 - len(got), SOON)
+    kept = next(each for each in got if each.position == 1)
+    again = list[Notice]()
+    while len(again) < 2:
+        await messages.extend([kept])
+        again += await messages.notices(1, timedelta(seconds=0.2))
+    assert {each.position for each in again} == {2}
 
 
 async def test_open_waits_for_the_operator_to_make_the_capture_stream(account: Account) -> None:
@@ -246,6 +296,59 @@ async def test_advisories_that_rolled_out_unread_are_counted_and_written_down(ac
     assert info["config"]["metadata"]["headgate.dev/missed"] == "7"
     assert [notice.position for notice in await messages.notices(10, SOON)] == [8, 9, 10]
     await messages.aclose()
+
+
+async def test_advisories_that_nobody_was_there_to_read_are_missed_once(account: Account) -> None:
+    await account.emit(3)
+    await account.reject(3)
+    await until("all advisories are kept", lambda: _kept(account, 3))
+    await account.api(f"STREAM.PURGE.{ADVISORIES_NAME}", {"keep": 1})
+    missed = list[int]()
+    for _ in range(2):
+        messages = account.messages()
+        await messages.open()
+        missed.append((await messages.watch()).missed)
+        await messages.aclose()
+    assert missed == [2, 0]
+
+
+async def _kept(account: Account, count: int) -> bool:
+    return await account.count(ADVISORIES_NAME) == count
+
+
+async def test_why_something_waits_is_written_down_for_the_operator(
+    account: Account, messages: NatsMessages
+) -> None:
+    await account.emit(1)
+    await account.reject(1)
+    notice = await _one(messages)
+    delay = Delay(account.route().address, "DeadLetterQueueFull", timedelta(seconds=30))
+    await messages.watch([delay])
+    async with nats_world(account.url) as world:
+        seen = await world.broker.capture()
+        assert seen is not None
+        assert (seen.backlog, seen.put_off) == (1, (PutOff("dead", "DeadLetterQueueFull"),))
+        assert (seen.unread, seen.movers) == (None, 1)
+        assert seen.oldest is not None
+        assert seen.oldest >= notice.at
+        await account.emit(1)
+        await account.reject(1)
+        kept = seen.oldest
+
+        async def unread() -> bool:
+            found = await world.broker.capture()
+            return found is not None and found.unread is not None and found.unread > kept
+
+        await until("the second one counts as unread", unread)
+
+
+async def test_a_dead_letter_that_its_headers_make_too_large_is_not_sent(
+    messages: NatsMessages,
+) -> None:
+    body = b"x" * (2**20 - 100)
+    letters = [Letter(f"hg.dead.a.b.1.{n}", (("headgate-error", "e" * n),), body) for n in (10, 100)]
+    assert await messages.keep(letters) == [Kept.STORED, Kept.TOO_LARGE]
+    assert await messages.keep(letters) == [Kept.PRESENT, Kept.TOO_LARGE]
 
 
 async def test_advisories_that_were_read_and_then_age_are_not_missed(

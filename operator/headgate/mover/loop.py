@@ -17,6 +17,7 @@ from headgate.brokers.base import BrokerError, Refused
 from headgate.brokers.messages import Absent, Kept, Messages
 from headgate.core.letters import Event, Header, Lack, Letter, envelope, value_of
 from headgate.core.moves import (
+    HOLD_LONGEST,
     Delay,
     Drop,
     Hold,
@@ -35,15 +36,25 @@ TURNS: Final = 4
 PER_TURN: Final = 125  # 500 in flight
 BUDGET: Final = 32 * 2**20  # bytes of events in memory, all turns together
 WAIT: Final = timedelta(seconds=2)  # how long a turn waits for its first notice
-WATCH: Final = 5.0  # seconds between looks whether notices were lost
-AGAIN: Final = timedelta(seconds=5)  # when a dead letter that could not be written is tried again
-BELIEVED: Final = timedelta(seconds=25)  # how long beyond that the reason is shown without being heard again
+BELIEVED: Final = timedelta(seconds=25)  # how long beyond the next try the reason of a delay is shown
 EXTEND: Final = 1.5  # seconds after which a turn says that it still works on its notices
 BACKOFF: Final = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds after failures in a row
 
 Table = Mapping[tuple[str, str], Route]
 Routed = Callable[[], Table | None]  # None: nobody said yet what is ours
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pauses:
+    """How long a mover leaves alone what it cannot do yet."""
+
+    watch: float = 5.0  # seconds between looks whether notices were lost or events stranded
+    again: timedelta = timedelta(seconds=5)  # until a dead letter that could not be written is tried again
+    longest: timedelta = HOLD_LONGEST  # until anything at all is
+
+
+PAUSES: Final = Pauses()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +69,15 @@ class Mover:
     """Moves dead letters of one broker until it is told to stop."""
 
     def __init__(
-        self, messages: Messages, routes: Routed, meter: Meter, clock: Callable[[], datetime]
+        self,
+        messages: Messages,
+        routes: Routed,
+        meter: Meter,
+        clock: Callable[[], datetime],
+        pauses: Pauses = PAUSES,
     ) -> None:
         self._messages, self._routes, self._meter, self._clock = messages, routes, meter, clock
+        self._pauses = pauses
         self._stopping = asyncio.Event()
         self._ours: dict[tuple[str, str], bool] = {}
         self._hand: dict[str, tuple[Notice, float]] = {}  # what is worked on, by token, and since when
@@ -102,7 +119,7 @@ class Mover:
             return await self.turn(notices)
         except BrokerError:
             with contextlib.suppress(BrokerError):  # then they come again by themselves, only later
-                await self._postpone(notices, AGAIN)
+                await self._postpone(notices, self._pauses.again)
             raise
         finally:
             self._let_go(notices)
@@ -177,9 +194,9 @@ class Mover:
         for job, each, kept in zip(jobs, written, outcome, strict=True):
             (done if self._count(each, kept) else put_off).append(job.notice)
             if not kept.stands:
-                self._note(job.move.route.address, kept, AGAIN)
+                self._note(job.move.route.address, kept, self._pauses.again)
         await self._settle(done)
-        await self._postpone(put_off, AGAIN)
+        await self._postpone(put_off, self._pauses.again)
 
     def _count(self, written: Letter, kept: Kept) -> bool:
         """Whether the dead letter stands."""
@@ -203,7 +220,7 @@ class Mover:
         by_delay: dict[timedelta, list[Notice]] = {}
         for notice, hold in holds:
             self._meter.put_off(hold.why.value)
-            by_delay.setdefault(hold.delay, []).append(notice)
+            by_delay.setdefault(min(hold.delay, self._pauses.longest), []).append(notice)
         for delay, notices in by_delay.items():
             await self._postpone(notices, delay)
 
@@ -252,7 +269,7 @@ class Mover:
 
     async def _watch(self) -> None:
         while not self._stopping.is_set():
-            await self._rest(WATCH)
+            await self._rest(self._pauses.watch)
             await self._until_done(self._look)
 
     async def _reap(self) -> None:
@@ -268,7 +285,7 @@ class Mover:
 
         while not self._stopping.is_set():
             await self._until_done(look)
-            await self._rest(WATCH)
+            await self._rest(self._pauses.watch)
 
     async def _until_done(self, step: Callable[[], Awaitable[None]]) -> None:
         """Repeat a step that fails for reasons that pass, more and more slowly, until it succeeds or we stop."""

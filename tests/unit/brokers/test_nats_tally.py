@@ -1,17 +1,22 @@
 """Dead letters counted from headers, with a memory that follows what happens in the middle."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.core.status.accounts import FINE
 
+from headgate.api import DeadLetterQueueStatus, dump_status
 from headgate.brokers.fake import FakeBroker
 from headgate.brokers.nats.resources import Stream, stream_key
 from headgate.brokers.nats.tally import MOST, MOST_KINDS, OTHER, UNNAMED, Head, Tally
 from headgate.core.letters import Reason
 from headgate.core.progress import DeadLetters, Holding, Room
+from headgate.core.status.account import QueueAccount
+from headgate.core.status.queue import queue_status
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 DEAD = stream_key("dead")
@@ -126,6 +131,56 @@ def test_whatever_headers_say_the_words_are_few_and_short(headers: dict[str, str
     head = Head.of(1, "s", headers, NOW)
     assert head.reason in {*Reason, UNNAMED, OTHER}
     assert 1 <= len(head.group) <= 317
+
+
+HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        name: st.text() | st.sampled_from(["x" * 60_000, "shop/billing", "\x00", "MaxAttempts"])
+        for name in ("headgate-group", "headgate-reason", "headgate-resolution", "headgate-error")
+    },
+)
+
+
+@given(st.lists(HEADERS, max_size=20))
+async def test_whatever_publishers_write_the_status_is_one_that_the_cluster_takes(
+    published: list[dict[str, str]],
+) -> None:
+    made = broker()
+    for number, headers in enumerate(published):
+        made.publish(f"hg.dead.a.b.1.{number}", headers)
+    status = shown(await held(made))
+    assert status["depth"] == sum(not headers.get("headgate-resolution") for headers in published)
+    validate(status)
+
+
+async def test_ten_thousand_groups_and_reasons_still_fit_into_the_status() -> None:
+    made = broker()
+    for number in range(10_000):
+        headers = {"headgate-group": f"shop/g{number}", "headgate-reason": f"Made{number}"}
+        made.publish(f"hg.dead.a.b.1.{number}", headers)
+    status = shown(await held(made))
+    assert (status["depth"], len(status["groups"])) == (10_000, 256)
+    assert status["groups"][0]["group"] == OTHER
+    validate(status)
+
+
+async def test_what_nobody_told_apart_is_counted_in_the_status_and_named_nobodys() -> None:
+    status = shown((DeadLetters("", MOST + 1, NOW, ()),))
+    assert (status["depth"], status.get("groups")) == (MOST + 1, None)
+    validate(status)
+
+
+def shown(letters: tuple[DeadLetters, ...]) -> dict[str, Any]:
+    """The status of a queue that holds these."""
+    account = QueueAccount(now=NOW, generation=1, standings=(FINE,), letters=letters)
+    return dump_status(queue_status(account))
+
+
+def validate(status: dict[str, Any]) -> None:
+    """Read it back as the operator does, within the size that a server stores."""
+    DeadLetterQueueStatus.model_validate(status)
+    assert len(json.dumps(status)) < 2**17
 
 
 ROOMS = {

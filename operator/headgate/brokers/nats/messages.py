@@ -17,7 +17,7 @@ from headgate.brokers.nats.documents import OWNER
 from headgate.brokers.nats.link import Link
 from headgate.brokers.nats.movers import MISSED, MOVER, missed, told
 from headgate.brokers.nats.names import ADVISORIES_NAME as CAPTURE
-from headgate.brokers.nats.times import moment
+from headgate.brokers.nats.times import moment, nanoseconds
 from headgate.brokers.nats.wire import (
     EXPECT_NOTHING,
     FULL,
@@ -37,10 +37,6 @@ IN_FLIGHT: Final = 10_000  # unsettled advisories of all movers together, held o
 ACK_WAIT: Final = timedelta(seconds=5)  # what a killed mover had in hand comes again so soon
 GRACE: Final = 1.0  # seconds for the end of a pull to travel
 SECOND: Final = 1_000_000_000
-_SETTINGS: Final = {  # an older Headgate may have made the durable with others
-    "ack_wait": int(ACK_WAIT.total_seconds()) * SECOND,
-    "max_ack_pending": IN_FLIGHT,
-}
 
 _NO_MESSAGE, _NO_STREAM, _NO_CONSUMER = 10037, 10059, 10014
 _EXISTS = frozenset({10013, 10148})
@@ -57,8 +53,12 @@ _KEPT: Final = {
 class NatsMessages:
     """One JetStream account as a mover sees it."""
 
-    def __init__(self, link: Link, *, api: str = "$JS.API.", timeout: float = 10.0) -> None:
+    def __init__(
+        self, link: Link, *, api: str = "$JS.API.", timeout: float = 10.0, ack_wait: timedelta = ACK_WAIT
+    ) -> None:
         self._link, self._api = link, api
+        # An older Headgate may have made the durable with others.
+        self._settings = {"ack_wait": nanoseconds(ack_wait), "max_ack_pending": IN_FLIGHT}
         self._bulk = Bulk(link, timeout)
         self._pulls: list[_Pull] = []
         self._delivered: int | None = None  # how far advisories had been read when last looked
@@ -71,7 +71,7 @@ class NatsMessages:
             "description": "Headgate movers read advisories here",
             "ack_policy": "explicit",
             "deliver_policy": "all",
-            **_SETTINGS,
+            **self._settings,
         }
         body = {"stream_name": CAPTURE, "action": "create", "config": config}
         found = await self._call(f"CONSUMER.DURABLE.CREATE.{CAPTURE}.{MOVER}", body)
@@ -81,8 +81,8 @@ class NatsMessages:
             raise Refused("CaptureRefused", f"durable {MOVER} on {CAPTURE}: {_said(found)}")
         if code:
             there = (await self._position())["config"]
-            if any(there.get(name) != value for name, value in _SETTINGS.items()):
-                await self._configure({**there, **_SETTINGS})
+            if any(there.get(name) != value for name, value in self._settings.items()):
+                await self._configure({**there, **self._settings})
 
     async def notices(self, limit: int, wait: timedelta) -> Sequence[Notice]:
         """Pull advisories. What is none of ours to understand is settled at once."""

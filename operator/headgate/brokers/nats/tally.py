@@ -39,14 +39,10 @@ class Head:
     @classmethod
     def of(cls, sequence: int, subject: str, headers: dict[str, str], at: datetime) -> "Head":
         """A message of a dead-letter stream; missing headers are named so, and so is what cannot be one of ours."""
-        group, reason = headers.get(Header.GROUP), headers.get(Header.REASON)
-        group = _known(group, named=group is not None and _GROUP.fullmatch(group) is not None)
-        reason = _known(reason, named=reason in _REASONS)
-        return cls(sequence, subject, group, reason, Header.RESOLUTION in headers, at)
-
-
-def _known(said: str | None, *, named: bool) -> str:
-    return said if said and named else OTHER if said else UNNAMED
+        name, word = headers.get(Header.GROUP), headers.get(Header.REASON)
+        group = name if name and _GROUP.fullmatch(name) else OTHER if name else UNNAMED
+        reason = word if word in _REASONS else OTHER if word else UNNAMED
+        return cls(sequence, subject, group, reason, bool(headers.get(Header.RESOLUTION)), at)
 
 
 @dataclass(slots=True)
