@@ -90,6 +90,7 @@ class Ask:
 OPERATOR, MOVER = "headgate-operator", "headgate-mover"
 MAY = {
     "the operator reads what is declared": Ask(OPERATOR, "watch", "eventtopics.headgate.dev", allowed=True),
+    "the operator sees its namespace end": Ask(OPERATOR, "watch", "namespaces", allowed=True),
     "the operator patches status": Ask(OPERATOR, "patch", "eventtopics.headgate.dev/status", allowed=True),
     "the operator creates no topic": Ask(OPERATOR, "create", "eventtopics.headgate.dev", allowed=False),
     "the operator reads a named Secret": Ask(OPERATOR, "get", "secrets", allowed=True),

@@ -83,6 +83,52 @@ async def test_a_namespaced_operator_asks_for_its_namespaces_only_and_never_for_
     assert sorted(lists.asked, key=str) == sorted(((k, n) for k in KIND_NAMES for n in ("a", "b")), key=str)
 
 
+@dataclass
+class Partly(Lists):
+    """An API server that lets nobody into some namespaces."""
+
+    shut: tuple[str, ...] = ("shut",)
+
+    async def list(self, kind: str, namespace: str | None = None, *, metadata_only: bool = False) -> Listing:
+        if namespace in self.shut:
+            raise Forbidden(f"may not list in {namespace}")
+        return await super().list(kind, namespace, metadata_only=metadata_only)
+
+
+async def test_one_namespace_that_is_closed_keeps_nobody_from_the_others() -> None:
+    told = Told()
+    lists = Partly({"EventTopic": [body("t1")]})
+    assert await tell_everything(lists, Scope(("open", "shut")), told) == Everything(1, ("shut",))
+    assert told.heard == [("EventTopic", None, "t1"), ("listed", None, "open")]
+
+
+async def test_where_all_are_closed_somebody_has_to_set_up_something() -> None:
+    with pytest.raises(SetupError, match="may not list in shut"):
+        await tell_everything(Partly(), Scope(("shut",)), Told())
+
+
+async def test_what_is_not_watched_any_more_is_not_compared_until_it_is_again() -> None:
+    lists, scope = Lists(), Scope(("a", "b"))
+    comparison = Comparison(lists, scope, Told(), settle=0.001)
+    path = {part: path for path, (kind, part) in streams(scope).items() if kind == "EventTopic"}
+    comparison.opened(path["a"])
+    comparison.leave("a")
+    running = asyncio.create_task(comparison.run())
+    await until("its turn went by", lambda: _idle(comparison), every=0.001)
+    comparison.opened(path["b"])
+    await until("the other one was compared", lambda: _asked(lists, 1), every=0.001)
+    comparison.opened(path["a"])
+    await until("it is compared again", lambda: _asked(lists, 2), every=0.001)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    assert lists.asked == [("EventTopic", "b"), ("EventTopic", "a")]
+
+
+async def _idle(comparison: Comparison) -> bool:
+    return comparison._due.empty()
+
+
 async def test_an_api_server_that_is_away_is_waited_for() -> None:
     told = Told()
     lists = Lists(fail=[Unavailable("away", retry_after=0.001)])
