@@ -70,7 +70,7 @@ class Orders:
     async def read(self, complain: Callable[[Name, str], None]) -> Mapping[Name, Order]:
         """All orders of this moment. What cannot be understood is left out with a complaint; a KubeError is raised."""
         found: dict[Name, Order] = {}
-        for body in await self._brokers():
+        for body in await self._brokers(complain):
             name = Name(body["metadata"]["namespace"], body["metadata"]["name"])
             spec = load_model(EventBrokerSpec, body.get("spec") or {}, strict=False)
             if not isinstance(spec, EventBrokerSpec):
@@ -90,15 +90,23 @@ class Orders:
         self._keep_secret([*values.values(), *client.values()])
         return Credentials(values, authorities.get("ca.crt") or authorities.get("tls.crt") or b"", client)
 
-    async def _brokers(self) -> Iterable[Mapping[str, Any]]:
+    async def _brokers(self, complain: Callable[[Name, str], None]) -> Iterable[Mapping[str, Any]]:
         if self._only is not None:
             try:
                 return [await self._kube.get(KIND, self._only.namespace, self._only.name)]
             except NotFound:
                 return []
         found: list[Mapping[str, Any]] = []
+        closed: dict[str, Forbidden] = {}
         for namespace in self._namespaces or (None,):
-            found += (await self._kube.list(KIND, namespace)).items
+            try:
+                found += (await self._kube.list(KIND, namespace)).items
+            except Forbidden as error:
+                closed[namespace or ""] = error
+        if len(closed) == len(self._namespaces or (None,)):
+            raise next(iter(closed.values()))
+        for name, error in closed.items():  # gone, and our rights with it: the others are served all the same
+            complain(Name(name, "*"), str(error))
         return found
 
     async def _routes(self, name: Name, complain: Callable[[Name, str], None]) -> Routes | None:
