@@ -54,10 +54,11 @@ def credentials_file(jwt: str, user: KeyPair) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Realm:
-    """A server's configuration and two users of it, one of whom it does not know."""
+    """A server's configuration, two users of it, and one whom it does not know."""
 
     config: str
     user: str
+    colleague: str
     stranger: str
 
 
@@ -82,7 +83,7 @@ def realm() -> Realm:
         f"operator: {signed(operator, operator, 'operator', {'type': 'operator'})}\n"
         f"system_account: {system.public}\nresolver: MEMORY\nresolver_preload {{\n{preload}\n}}\n"
     )
-    return Realm(config, _user(account), _user(key_pair(nkeys.PREFIX_BYTE_ACCOUNT)))
+    return Realm(config, _user(account), _user(account), _user(key_pair(nkeys.PREFIX_BYTE_ACCOUNT)))
 
 
 def _user(account: KeyPair) -> str:

@@ -36,6 +36,7 @@ PORTION: Final = 64  # objects between two looks at what has arrived meanwhile
 PROBE_FIRST: Final = 0.2  # seconds between two tries to reach a broker that is away
 PROBE_LONGEST: Final = 1.2
 REFUSED_AGAIN: Final = 5.0  # seconds until credentials are read again that the broker did not accept
+OUTDATED: Final = "AuthenticationFailed"  # where they were good a moment ago: read again at once
 ROUTES: Final = Ref("Routes", "", "")  # stands for the ConfigMap of movers in the queue
 COUNTS: Final = Ref("Counts", "", "")  # stands for what an EventBroker says about how many objects it has
 COUNTED_AGAIN: Final = 5.0  # seconds between two writes of that, however many objects come and go
@@ -239,14 +240,14 @@ class Worker:
 
     async def _away(self, refs: Collection[Ref], error: BrokerError) -> None:
         """Report what waits for the broker, and say when to try again."""
-        if self.link.up or self._tries == 0:
+        if (was_up := self.link.up) or self._tries == 0:
             log.warning("%s: %s: %s", self.ref, error.reason, error)
             self._judged_at = self._shared.monotonic() + self._shared.grace.total_seconds()
         self.link.down(error)
         # The EventBroker tells at once, and whenever the cause is another one; what lives on it, if it stays so.
         await self._portion.hold({self.ref, *refs})
         wait = min(PROBE_LONGEST, PROBE_FIRST * float(2 ** min(self._tries, 8))) * self._shared.jitter()
-        if isinstance(error, Refused):
+        if isinstance(error, Refused) and not (was_up and error.reason == OUTDATED):
             wait = REFUSED_AGAIN
         self._tries += 1
         self._next_full = self._shared.monotonic() + wait
