@@ -105,8 +105,8 @@ class Orders:
                 closed[namespace or ""] = error
         if len(closed) == len(self._namespaces or (None,)):
             raise next(iter(closed.values()))
-        for name, error in closed.items():  # gone, and our rights with it: the others are served all the same
-            complain(Name(name, "*"), str(error))
+        for name, refusal in closed.items():  # gone, and our rights with it: the others are served all the same
+            complain(Name(name, "*"), str(refusal))
         return found
 
     async def _routes(self, name: Name, complain: Callable[[Name, str], None]) -> Routes | None:
