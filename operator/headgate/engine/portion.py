@@ -107,9 +107,19 @@ class Portion:
         return await self._write(entry.ref, lambda: self._reports.write_counts(entry, counted))
 
     async def _guard(self, items: list[Item]) -> list[Item]:
-        """No effect before the finalizer: what cannot be guarded now is left for later."""
-        guarded = await asyncio.gather(*(self._guarded(item) for item in items))
-        return [item for item, ok in zip(items, guarded, strict=True) if ok]
+        """No effect before the finalizer, that of the EventBroker first: what cannot be guarded now is left for later.
+
+        An EventBroker that goes at once would take along the knowledge of where its objects live.
+        """
+        ready = [item for item in items if item.intent.ref.kind == BROKER and await self._guarded(item)]
+        home = self._world.entries.get(self._sweep.broker)
+        others = [item for item in items if item.intent.ref.kind != BROKER]
+        if home is None or not home.guarded:
+            for item in others:
+                self._queue.retry(item.intent.ref)
+            others = [item for item in others if not item.intent.claims]
+        guarded = await asyncio.gather(*(self._guarded(item) for item in others))
+        return [*ready, *(item for item, ok in zip(others, guarded, strict=True) if ok)]
 
     async def _unobstructed(self, items: list[Item]) -> list[Item]:
         """What could not be told to workers anyway is not made in the broker either."""

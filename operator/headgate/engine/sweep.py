@@ -50,6 +50,11 @@ class Sweep:
         self._link = link
         self._position = position
 
+    @property
+    def broker(self) -> Ref:
+        """The EventBroker for whose objects this is."""
+        return self._ref
+
     async def prepare(self, refs: Collection[Ref], *, full: bool) -> dict[Ref, Item]:
         """Read the broker once for everything that is due, those first that have most to gain."""
         broker, driver, facts = self._connected()

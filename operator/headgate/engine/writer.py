@@ -1,6 +1,8 @@
 """Writes to our own custom resources: the finalizer and the status, each only when it differs. Decides nothing."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 from headgate.core.estate import Ref
@@ -9,12 +11,35 @@ from headgate.kube.client import KubeClient
 from headgate.kube.errors import NotFound
 
 
+class Turns:
+    """One write to an object at a time, in the order in which they were decided: the last word is the latest."""
+
+    def __init__(self) -> None:
+        self._locks: dict[Ref, tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def of(self, ref: Ref) -> AsyncIterator[None]:
+        """The turn of whoever comes next."""
+        lock, waiting = self._locks.get(ref) or (asyncio.Lock(), 0)
+        self._locks[ref] = (lock, waiting + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            waiting = self._locks[ref][1] - 1
+            if waiting:
+                self._locks[ref] = (lock, waiting)
+            else:
+                del self._locks[ref]
+
+
 class Writer:
     """Every write to custom resources goes through here, so that the world hears the answer before the watch."""
 
     def __init__(self, kube: KubeClient, world: World) -> None:
         self._kube = kube
         self._world = world
+        self._turns = Turns()
 
     async def guard(self, entry: Entry, annotations: Mapping[str, str] | None = None) -> None:
         """Put our finalizer on an object, before anything is done for it in the broker."""
@@ -29,11 +54,17 @@ class Writer:
 
     async def report(self, entry: Entry, status: Mapping[str, Any]) -> Mapping[str, Any]:
         """Bring the status to the given value in one patch; returns it, empty when nothing had to be written."""
-        patch = merge_patch(entry.status, status)
+        ref = entry.ref
+        async with self._turns.of(ref):
+            return await self._report(ref, entry, status)
+
+    async def _report(self, ref: Ref, entry: Entry, status: Mapping[str, Any]) -> Mapping[str, Any]:
+        now = self._world.entries.get(ref)  # another loop may have written while this one waited
+        before = now.status if now is not None and now.uid == entry.uid else entry.status
+        patch = merge_patch(before, status)
         if not patch:
             return patch
-        self._world.expect(entry.ref, status)
-        ref = entry.ref
+        self._world.expect(ref, status)
         try:
             body = await self._kube.replace_status(
                 ref.kind, ref.namespace, ref.name, uid=entry.uid, status=status
@@ -45,6 +76,12 @@ class Writer:
         return patch
 
     async def _finalizers(
+        self, entry: Entry, finalizers: tuple[str, ...], annotations: Mapping[str, str] | None
+    ) -> None:
+        async with self._turns.of(entry.ref):
+            await self._write_finalizers(entry, finalizers, annotations)
+
+    async def _write_finalizers(
         self, entry: Entry, finalizers: tuple[str, ...], annotations: Mapping[str, str] | None
     ) -> None:
         ref: Ref = entry.ref

@@ -24,6 +24,14 @@ async def scene() -> Scene:
     return scene
 
 
+async def test_nothing_is_made_on_an_event_broker_that_is_gone_before_its_finalizer() -> None:
+    scene = Scene()
+    topic = scene.declare("orders")
+    del scene.cluster.objects["EventBroker", "main"]
+    await scene.look(MAIN, topic)
+    assert not scene.holds("orders")
+
+
 async def test_nothing_is_made_for_an_object_that_is_gone_before_its_finalizer(scene: Scene) -> None:
     topic = scene.declare("brief")
     del scene.cluster.objects["EventTopic", "brief"]
