@@ -26,7 +26,7 @@ def wait(scene: Scene) -> float:
 async def test_credentials_that_were_good_a_moment_ago_are_read_again_at_once(scene: Scene) -> None:
     """Somebody changed them in the broker, and most likely in the Secret as well."""
     topic = scene.declare("orders")
-    scene.broker.go_away(OUTDATED)
+    scene.broker._trouble = OUTDATED  # in the middle of a pass: nobody waits for the loss of the connection
     await scene.look(topic)
     assert wait(scene) <= PROBE_LONGEST
 
@@ -43,6 +43,6 @@ async def test_credentials_that_were_just_read_and_refused_are_given_time(scene:
 async def test_what_is_refused_for_another_reason_is_given_time_from_the_first_time_on(scene: Scene) -> None:
     """New credentials would not change it."""
     topic = scene.declare("orders")
-    scene.broker.go_away(Refused("PermissionDenied", "no"))
+    scene.broker._trouble = Refused("PermissionDenied", "no")
     await scene.look(topic)
     assert PROBE_LONGEST < wait(scene) <= REFUSED_AGAIN
