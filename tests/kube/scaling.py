@@ -118,10 +118,26 @@ class Scene:
         wanted = ("patch", "deployments/scale", name, self.operator.user)
         return [r for r in self._asked if (r.verb, r.resource, r.name, r.user) == wanted]
 
-    def told(self, name: str) -> list[tuple[int, str]]:
-        """What the operator's log says of its writes to a workload: the replicas, and why."""
+    async def patched(self, name: str, times: int) -> None:
+        """Wait until the scale of a workload was written so often, and not more often; a write shows before it is logged."""
+
+        async def is_logged() -> bool:
+            return len(self.patches(name)) >= times
+
+        await until(f"{times} writes to {name} are in the log", is_logged)
+        assert len(self.patches(name)) == times, name
+
+    async def told(self, name: str) -> tuple[int, str]:
+        """What the operator's log says of its first write to a workload: the replicas, and why; a write shows before it."""
         words = re.compile(rf"Deployment {self.estate.namespace}/{name} -> (\d+) replicas: (.*?)\"")
-        return [(int(number), why) for number, why in words.findall(self.operator.log)]
+        found: list[tuple[int, str]] = []
+
+        async def is_told() -> bool:
+            found.extend((int(number), why) for number, why in words.findall(self.operator.log))
+            return bool(found)
+
+        await until(f"the log tells of {name}", is_told)
+        return found[0]
 
 
 _CONTAINER = {"name": "worker", "image": "none", "command": ["true"]}

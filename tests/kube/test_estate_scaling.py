@@ -84,7 +84,7 @@ def _asked(request: pytest.FixtureRequest) -> set[str]:
 async def burst(scene: Scene) -> None:
     await scene.scaled("burst", events=MANY)
     assert await scene.comes_to("burst", lambda n: n > 0, limit=12) >= 2
-    assert len(scene.patches("burst")) == 1
+    await scene.patched("burst", 1)
 
 
 @play("to zero it goes only when nothing is in flight")
@@ -148,9 +148,8 @@ async def pinned(scene: Scene) -> None:
     await estate.annotate("ConsumerGroup", "pinned", hold_replicas="4")
     await scene.comes_to("pinned", lambda n: n == 4)
     assert "4" in await scene.active("pinned", "HeldByAnnotation")
-    (told,) = scene.told("pinned")
-    assert told[0] == 4
-    assert "headgate.dev/hold-replicas" in told[1]
+    number, why = await scene.told("pinned")
+    assert (number, "headgate.dev/hold-replicas" in why) == (4, True)
     await estate.annotate("ConsumerGroup", "pinned", hold_replicas="many")
     await estate.says("ConsumerGroup", "pinned", "HeldByAnnotation", about="ScalingActive")
 
@@ -219,7 +218,7 @@ async def two_brokers(scene: Scene) -> None:
     for name in ("left", "right"):
         await scene.group(name, name, "both", rule=rule)
     await scene.comes_to("alone", lambda n: n > 0)
-    alone = scene.told("alone")[0][0]
+    alone, _ = await scene.told("alone")
     both = await scene.comes_to("both", lambda n: n > alone)
     assert both <= 2 * alone
     for name in ("left", "right"):
@@ -273,7 +272,7 @@ async def _ended(scene: Scene, how: str, end: Callable[[str], Awaitable[None]]) 
     await scene.comes_to(f"{how}-promised", lambda n: n == 2)
     for name, (_, before, after) in ENDS.items():
         assert await scene.replicas(f"{how}-{name}") == after, name
-        assert len(scene.patches(f"{how}-{name}")) == (before != after), name
+        await scene.patched(f"{how}-{name}", int(before != after))
 
 
 @play("a group that is deleted leaves what onRelease says")

@@ -343,8 +343,8 @@ class Autoscaler:
         self._on_change(member.group)
 
 
-def _decision(shown: ScalingView) -> tuple[int, bool, str, bool]:
-    return shown.desired, shown.active, shown.active_reason, shown.retry_saturated
+def _decision(shown: ScalingView) -> tuple[int, bool, str, str, bool]:
+    return shown.desired, shown.active, shown.active_reason, shown.active_message, shown.retry_saturated
 
 
 def _named(target: Target) -> Named:

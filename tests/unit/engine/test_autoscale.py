@@ -229,6 +229,14 @@ async def test_a_workload_at_rest_gets_what_its_schedule_says_as_soon_as_it_begi
     assert found.shown() == (3, 3, "BelowMinimum", "Enforced")
 
 
+async def test_an_annotation_that_becomes_unclear_is_told_at_once() -> None:
+    found = bench(member(hold=4), lag=LATE)
+    await found.act()
+    found.members[0] = member(hold_error="a whole number, please")
+    await found.act()
+    assert found.autoscaler.views[ref("billing")].active_message == "a whole number, please"
+
+
 async def test_figures_alone_are_said_every_thirty_seconds() -> None:
     found = bench(member(stance=Stance.DISABLED), billing=1)
     await found.act()
