@@ -49,8 +49,7 @@ PATIENCE: Final = timedelta(seconds=60)  # the cluster may be away for so long b
 _RESTING_READS: Final = 50  # under way, so that a thousand workloads at rest are read in turns
 _AT_ONCE: Final = 16
 _TRIES: Final = 3
-RELEASED: Final = "Released"
-_GIVEN_BACK: Final = "left to itself with what spec.scaling.onRelease says"
+_RELEASED: Final = ("Released", "left to itself with what spec.scaling.onRelease says")
 
 _Name = tuple[str, str, str, str]  # of a workload
 
@@ -170,7 +169,7 @@ class Autoscaler:
                 scale = await self._kube.get_scale(named)
                 replicas = released(workload, scale.desired)
                 if replicas is not None:
-                    await self._patch(workload, scale, replicas, RELEASED, _GIVEN_BACK)
+                    await self._patch(workload, scale, replicas, *_RELEASED)
             except Conflict:
                 continue
             except Unavailable:
@@ -292,7 +291,7 @@ class Autoscaler:
             return scale
         replicas = workload.release if scale.desired == 0 else None
         if replicas:
-            scale = memory.scale = await self._patch(workload, scale, replicas, RELEASED, _GIVEN_BACK)
+            scale = memory.scale = await self._patch(workload, scale, replicas, *_RELEASED)
         memory.left_at_zero = False
         return scale
 
