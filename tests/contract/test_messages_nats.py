@@ -312,6 +312,27 @@ async def test_advisories_that_nobody_was_there_to_read_are_missed_once(account:
     assert missed == [2, 0]
 
 
+async def test_advisories_that_rolled_out_between_two_movers_are_missed(account: Account) -> None:
+    before, after = account.messages(), account.messages()
+    await account.emit(6)
+    await before.open()
+    await account.reject(2)
+    settled = list[Notice]()
+    while len(settled) < 2:
+        settled += await before.notices(2, SOON)
+    await before.settle(settled)
+    await before.watch()
+    await before.aclose()
+    await account.reject(4)
+    await until("all advisories are kept", lambda: _kept(account, 6))
+    config = (await account.api(f"STREAM.INFO.{ADVISORIES_NAME}"))["config"]
+    await account.api(f"STREAM.UPDATE.{ADVISORIES_NAME}", {**config, "max_msgs": 1})
+    await after.open()
+    assert (await after.watch()).missed == 3
+    assert [notice.position for notice in await after.notices(10, SOON)] == [6]
+    await after.aclose()
+
+
 async def _kept(account: Account, count: int) -> bool:
     return await account.count(ADVISORIES_NAME) == count
 

@@ -22,7 +22,8 @@ AGEING: Final = timedelta(seconds=30)  # between two reports of a queue in which
 class Letters:
     """What the dead-letter queues of one broker hold.
 
-    `on_change` hears of every queue whose report may change, `on_verdict` of those that began or ceased to be kept.
+    `on_change` hears of every queue whose report may change, `on_verdict` with which reason it is kept or not, at first
+    and whenever that changes.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class Letters:
         words: Callable[[Ref], frozenset[str]],
         clock: Callable[[], datetime],
         on_change: Callable[[Ref], None],
-        on_verdict: Callable[[Ref], None],
+        on_verdict: Callable[[Ref, str], None],
     ) -> None:
         self.found: dict[Ref, tuple[DeadLetters, ...]] = {}
         self._home, self._broker, self._queues = home, broker, queues
@@ -104,9 +105,9 @@ class Letters:
         """Say what is new at once; what only grows older, now and then."""
         (verdict,), now = self.capturing(ref), self._clock()
         news = (self.found[ref], verdict)
-        told, reason, at = self._told.get(ref, (None, "Capturing", now))
+        told, reason, at = self._told.get(ref, (None, "", now))
         if news != told or (self.found[ref] and now - at >= AGEING):
             self._told[ref] = (news, verdict.reason, now)
             self._on_change(ref)
         if verdict.reason != reason:
-            self._on_verdict(ref)
+            self._on_verdict(ref, verdict.reason)

@@ -242,7 +242,7 @@ class Operator:
             words=lambda queue: self._words(ref, queue),
             clock=_wall,
             on_change=self._one_dirty,
-            on_verdict=lambda queue: self._dirty(self.world.users(queue)),
+            on_verdict=self._judged,
         )
         branch = self._branches[ref] = Branch(worker, sampler, letters)
         branch.tasks = (
@@ -279,6 +279,11 @@ class Operator:
                 for key in driver.keys(external_name(estate.queues[ref], template), QUEUE):
                     found[ref] = key
         return found
+
+    def _judged(self, queue: Ref, reason: str) -> None:
+        """Have the users of a queue say what it says, where they do not yet."""
+        entries = ((ref, self.world.entries[ref]) for ref in self.world.users(queue))
+        self._dirty([ref for ref, entry in entries if _reason(entry.status, "Capturing") != reason])
 
     def _words(self, broker: Ref, queue: Ref) -> frozenset[str]:
         """What people acknowledged for a dead-letter queue, there or for everything on its EventBroker."""
@@ -328,6 +333,11 @@ class Operator:
         declared = self.world.estate.groups.get(ref)
         leaving = member(declared, timedelta(0)) if declared is not None else None
         return await self._autoscaler.release(ref, leaving)
+
+
+def _reason(status: Mapping[str, Any], kind: str) -> str:
+    """The reason that a condition gives; empty where there is no such condition."""
+    return next((str(one["reason"]) for one in status.get("conditions") or () if one["type"] == kind), "")
 
 
 def _wall() -> datetime:

@@ -59,7 +59,7 @@ class Scene:
         self.acknowledged: dict[Ref, frozenset[str]] = {}
         self.now = NOON
         self.changed: list[Ref] = []
-        self.judged: list[Ref] = []
+        self.judged: list[str] = []
         self.letters = Letters(
             MAIN,
             self._broker,
@@ -67,13 +67,13 @@ class Scene:
             words=lambda ref: self.acknowledged.get(ref, frozenset()),
             clock=lambda: self.now,
             on_change=self.changed.append,
-            on_verdict=self.judged.append,
+            on_verdict=lambda ref, reason: self.judged.append(f"{ref.name} {reason}"),
         )
 
     def _broker(self) -> Broker | None:
         return self.says if self.up else None  # type: ignore[return-value]  # only two of its methods are asked
 
-    async def look(self, *, seconds: float = 5.0) -> tuple[list[Ref], list[Ref]]:
+    async def look(self, *, seconds: float = 5.0) -> tuple[list[Ref], list[str]]:
         """A look after a while: of which queues somebody was told that the report or the verdict changed."""
         self.changed.clear()
         self.judged.clear()
@@ -97,14 +97,14 @@ def test_nobody_speaks_before_the_first_look() -> None:
     assert Scene().letters.capturing(DEAD) == ()
 
 
-async def test_the_first_look_tells_of_every_queue_and_of_no_verdict_that_is_good() -> None:
-    assert await Scene().look() == ([DEAD, LATER], [])
+async def test_the_first_look_tells_of_every_queue() -> None:
+    assert await Scene().look() == ([DEAD, LATER], ["dead Capturing", "later Capturing"])
 
 
 async def test_a_queue_that_does_not_keep_what_comes_is_told_at_the_first_look() -> None:
     scene = Scene()
     scene.says.held["dead"] = holding(3, Room(3, 300, 3))
-    assert await scene.look() == ([DEAD, LATER], [DEAD])
+    assert await scene.look() == ([DEAD, LATER], ["dead Full", "later Capturing"])
 
 
 async def test_nothing_new_is_told_to_nobody(scene: Scene) -> None:
@@ -127,23 +127,22 @@ async def test_what_only_grows_older_is_told_now_and_then(scene: Scene) -> None:
 
 async def test_a_full_queue_is_a_matter_of_that_queue_alone_and_heals(scene: Scene) -> None:
     scene.says.held["dead"] = holding(3, Room(3, 300, 3))
-    assert await scene.look() == ([DEAD], [DEAD])
+    assert await scene.look() == ([DEAD], ["dead Full"])
     assert (scene.verdict(DEAD), scene.verdict(LATER)) == ("Full", "Capturing")
     assert await scene.look() == ([], [])
     scene.says.held["dead"] = holding(2, Room(2, 200, 3))
-    assert await scene.look() == ([DEAD], [DEAD])
-    assert scene.verdict() == "Capturing"
+    assert await scene.look() == ([DEAD], ["dead Capturing"])
 
 
 async def test_what_movers_say_concerns_the_queue_that_they_name(scene: Scene) -> None:
     scene.says.notices = replace(FINE, backlog=1, put_off=(PutOff("later", FULL),))
-    assert await scene.look() == ([LATER], [LATER])
+    assert await scene.look() == ([LATER], ["later Full"])
     assert (scene.verdict(DEAD), scene.verdict(LATER)) == ("Capturing", "Full")
 
 
 async def test_a_loss_concerns_every_queue_and_is_acknowledged_for_each(scene: Scene) -> None:
     scene.says.notices = replace(FINE, missed=2, missed_at=NOON)
-    assert await scene.look() == ([DEAD, LATER], [DEAD, LATER])
+    assert await scene.look() == ([DEAD, LATER], ["dead AdvisoriesLost", "later AdvisoriesLost"])
     scene.acknowledged[DEAD] = frozenset({TOKEN})
     assert (scene.verdict(DEAD), scene.verdict(LATER)) == ("Capturing", "AdvisoriesLost")
     assert "EventBroker platform/main" in scene.letters.capturing(LATER)[0].message
@@ -168,7 +167,7 @@ async def test_a_broker_that_does_not_answer_leaves_all_as_it_was(scene: Scene, 
 
 async def test_notices_that_cannot_be_read_are_said_of_every_queue(scene: Scene) -> None:
     scene.says.silent = Unavailable("NoLeader", "no leader now")
-    assert await scene.look() == ([DEAD, LATER], [DEAD, LATER])
+    assert await scene.look() == ([DEAD, LATER], ["dead NoLeader", "later NoLeader"])
     (aspect,) = scene.letters.capturing(DEAD)
     assert (aspect.holds, aspect.reason, "no leader now" in aspect.message) == (False, "NoLeader", True)
     scene.says.silent = None
@@ -187,7 +186,7 @@ async def test_a_queue_that_cannot_be_read_stays_as_it_was_seen(scene: Scene) ->
 async def test_a_queue_that_was_never_read_is_not_told() -> None:
     scene = Scene()
     scene.says.held["dead"] = Unread("NoLeader", "no leader now")
-    assert await scene.look() == ([LATER], [])
+    assert await scene.look() == ([LATER], ["later Capturing"])
     assert DEAD not in scene.letters.found
 
 
@@ -195,7 +194,7 @@ async def test_a_queue_that_is_not_in_the_broker_holds_nothing(scene: Scene) -> 
     scene.says.held["dead"] = holding(3, Room(3, 300, 3))
     await scene.look()
     del scene.says.held["dead"]
-    assert await scene.look() == ([DEAD], [DEAD])
+    assert await scene.look() == ([DEAD], ["dead Capturing"])
     assert (scene.verdict(), scene.letters.found[DEAD]) == ("Capturing", ())
 
 
@@ -204,7 +203,7 @@ async def test_a_queue_that_nobody_declares_any_more_is_forgotten(scene: Scene) 
     await scene.look()
     assert scene.letters.found.keys() == {LATER}
     scene.queues[DEAD] = Key("stream", "dead")
-    assert await scene.look() == ([DEAD], [])
+    assert await scene.look() == ([DEAD], ["dead Capturing"])
 
 
 @pytest.mark.parametrize("absent", ["broker", "queues"])
