@@ -25,13 +25,18 @@ class KubeProxy:
         self.url = ""
         self.actor = actor
         self._access, self._journal = access, journal
-        self._watches: set[object] = set()
-        self._silent: set[object] = set()
+        self._watches: set[web.Request] = set()
+        self._silent: set[web.Request] = set()
         self._session: aiohttp.ClientSession
 
     def fall_silent(self) -> None:
         """Every watch that is open stays open and tells nothing any more, not even that it lives."""
         self._silent |= self._watches
+
+    @property
+    def tells_all(self) -> bool:
+        """Whether every watch that fell silent was given up by whoever listened."""
+        return all(each.transport is None or each.transport.is_closing() for each in self._silent)
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["KubeProxy"]:
@@ -109,11 +114,10 @@ class KubeProxy:
         self, request: web.Request, answer: aiohttp.ClientResponse, response: web.StreamResponse
     ) -> None:
         """Event by event, until one that ends the stream."""
-        watch = object()
-        self._watches.add(watch)
+        self._watches.add(request)
         try:
             async for line in _lines(answer):
-                if watch in self._silent:
+                if request in self._silent:
                     continue
                 kind = self._told(request.path.rpartition("/")[2], line)
                 if kind in {Kind.CUT_WITHIN, Kind.ENDED_WITHIN}:
@@ -123,8 +127,8 @@ class KubeProxy:
                     return
                 await response.write(line * (2 if kind is Kind.TWICE else 1))
         finally:
-            self._watches.discard(watch)
-            self._silent.discard(watch)
+            self._watches.discard(request)
+            self._silent.discard(request)
 
     def _told(self, plural: str, line: bytes) -> Kind | None:
         """Note an event, and say what happens to it; that nothing happened is no event."""

@@ -25,8 +25,6 @@ BROKER, POLICY, QUEUE, TOPIC, GROUP = (
     ("EventTopic", "orders"),
     ("ConsumerGroup", "billing"),
 )
-MOVERS: Final = ("headgate_advisories", "headgate_mover")
-SECOND: Final = 1_000_000_000
 ALL: Final = (BROKER, POLICY, QUEUE, TOPIC, GROUP)
 Named = tuple[str, str]
 # What differs from life to life by itself, or is a figure that is told now and then.
@@ -143,7 +141,8 @@ class Life:
         owner = {"team": "t", "contact": "#t", "runbook": "https://runbooks.example/t"}
         wait = {"type": "Fixed", "initial": "1s"}
         return {
-            BROKER: {"nats": nats, "resyncInterval": "1s"},
+            # A long timeout lets an answer count that comes after a pause: only the Lease says then who may act.
+            BROKER: {"nats": nats, "resyncInterval": "1s", "limits": {"timeout": "1m"}},
             POLICY: {"attempts": 3, "handlingTimeout": "10s", "backoff": wait},
             QUEUE: {
                 "brokerRef": broker,
@@ -221,18 +220,8 @@ class Life:
                 if not reader["config"].get("durable_name"):
                     continue  # lasts as long as one look; the server drops it by itself
                 state = {key: reader[key] for key in ("num_pending", "num_ack_pending")}
-                found[f"durable {name} {reader['name']}"] = {"config": _unhurried(name, reader), **state}
+                found[f"durable {name} {reader['name']}"] = {"config": reader["config"], **state}
         return found
-
-    async def hurry(self) -> None:
-        """Have time pass quickly: what a killed mover had in hand comes again after a second, not after half a minute."""
-        stream, durable = MOVERS
-        found = await self.lane.ask(f"CONSUMER.INFO.{stream}.{durable}")
-        if "error" in found:
-            return  # it was killed before it made its durable
-        body = {"stream_name": stream, "config": {**found["config"], "ack_wait": SECOND}, "action": "update"}
-        answer = await self.lane.ask(f"CONSUMER.DURABLE.CREATE.{stream}.{durable}", body)
-        assert "error" not in answer, answer
 
     async def bury(self) -> None:
         """Remove by force whatever a life that went wrong has left."""
@@ -265,12 +254,6 @@ def _is_moving(key: str, value: Any) -> bool:
 
 def _is_sampled(value: Any) -> bool:
     return isinstance(value, dict) and value.get("type") in _SAMPLED
-
-
-def _unhurried(stream: str, reader: Json) -> Json:
-    """What was changed to have time pass quickly is no difference."""
-    ours = (stream, reader["name"]) == MOVERS
-    return {key: value for key, value in reader["config"].items() if not (ours and key == "ack_wait")}
 
 
 def _without_identity(config: Json) -> Json:

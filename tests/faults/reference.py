@@ -27,7 +27,9 @@ class Reference:
     steps: tuple[str, ...]
     pictures: dict[str, Json] = field(default_factory=dict)
     points: dict[Point, Call] = field(default_factory=dict)
-    sure: set[Point] = field(default_factory=set)  # the first of every call that came again in a second life
+    sure: set[Point] = field(
+        default_factory=set
+    )  # the first of every call that came in all lives without a fault
 
 
 async def undisturbed(lane: Lane, steps: tuple[str, ...]) -> Reference:
@@ -43,6 +45,7 @@ async def undisturbed(lane: Lane, steps: tuple[str, ...]) -> Reference:
         )
         if step == FAILED:
             await lane.programs[MOVER].kill()
+    reference.sure = {point for point in reference.points if point.nth == 1}
     await lane.wipe()
     return reference
 
