@@ -25,8 +25,8 @@ class KubeProxy:
         self.url = ""
         self.actor = actor
         self._access, self._journal = access, journal
-        self._watches: set[web.Request] = set()
-        self._silent: set[web.Request] = set()
+        self._watches: dict[int, web.Request] = {}  # by what tells one request from another
+        self._silent: dict[int, web.Request] = {}
         self._session: aiohttp.ClientSession
 
     def fall_silent(self) -> None:
@@ -36,7 +36,7 @@ class KubeProxy:
     @property
     def tells_all(self) -> bool:
         """Whether every watch that fell silent was given up by whoever listened."""
-        return all(each.transport is None or each.transport.is_closing() for each in self._silent)
+        return all(each.transport is None or each.transport.is_closing() for each in self._silent.values())
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["KubeProxy"]:
@@ -114,10 +114,10 @@ class KubeProxy:
         self, request: web.Request, answer: aiohttp.ClientResponse, response: web.StreamResponse
     ) -> None:
         """Event by event, until one that ends the stream."""
-        self._watches.add(request)
+        self._watches[id(request)] = request
         try:
             async for line in _lines(answer):
-                if request in self._silent:
+                if id(request) in self._silent:
                     continue
                 kind = self._told(request.path.rpartition("/")[2], line)
                 if kind in {Kind.CUT_WITHIN, Kind.ENDED_WITHIN}:
@@ -127,8 +127,8 @@ class KubeProxy:
                     return
                 await response.write(line * (2 if kind is Kind.TWICE else 1))
         finally:
-            self._watches.discard(request)
-            self._silent.discard(request)
+            self._watches.pop(id(request))
+            self._silent.pop(id(request), None)
 
     def _told(self, plural: str, line: bytes) -> Kind | None:
         """Note an event, and say what happens to it; that nothing happened is no event."""
