@@ -126,16 +126,24 @@ async def saturated(scene: Scene) -> None:
     async with scene.nats.client() as client:
         reader = await client.jetstream().pull_subscribe_bind("saturated", stream="saturated")
         for message in await reader.fetch(4, timeout=5):
-            await message.nak(delay=600)
+            await message.nak(delay=20)
         found = await scene.estate.says(
             "ConsumerGroup", "saturated", "RetrySaturated", about="RetrySaturated", status="True", limit=60
         )
-    assert "retry" in found
-    status = await scene.estate.status("ConsumerGroup", "saturated")
-    assert (status["scaling"]["reason"], status["scaling"]["desired"]) == (
-        "RetrySaturated",
-        await scene.replicas("saturated"),
-    )
+        assert "retry" in found
+        shown = (await scene.estate.status("ConsumerGroup", "saturated"))["scaling"]
+        assert (shown["reason"], shown["desired"]) == (
+            "RetrySaturated",
+            await scene.replicas("saturated"),
+        )
+        for _ in range(20):
+            (message,) = await reader.fetch(1, timeout=30)
+            await message.ack_sync()
+
+    async def is_over() -> bool:
+        return not condition(await scene.estate.status("ConsumerGroup", "saturated"), "RetrySaturated")
+
+    await until("the places are free again, and status says so", is_over)
 
 
 # --- by hand, by others, not at all

@@ -242,8 +242,13 @@ class Autoscaler:
             return not memory.left_at_zero
         decision = memory.state.decision
         settled = decision is not None and decision.desired == workload.rule(self._clock()).minimum
-        return settled and all(
-            lag.at_rest and lag.sight is Sight.FRESH for lag in (self._lag(m.group) for m in workload.members)
+        return (
+            settled
+            and memory.rested
+            and all(
+                lag.at_rest and lag.sight is Sight.FRESH
+                for lag in (self._lag(m.group) for m in workload.members)
+            )
         )
 
     async def _step(self, workload: Workload) -> None:
@@ -267,6 +272,7 @@ class Autoscaler:
     ) -> None:
         now = self._clock()
         loads = tuple(member.load(self._lag(member.group)) for member in workload.members)
+        memory.rested = all(load.lag.at_rest for load in loads)
         seen = Observation(now, scale.desired, scale.current, loads)
         decision, memory.state = decide(seen, memory.state, workload.rule(now))
         if workload.stance in (Stance.DISABLED, Stance.SUSPENDED):
@@ -307,7 +313,10 @@ class Autoscaler:
     def _learned(self, member: Member, memory: Memory, before: ScalingView | None) -> Mapping[str, str]:
         kept = before.learned if before is not None else member.learned
         rate = memory.state.rates.get(str(member.group)) if member.capacity is None else None
-        found = {**remembered(rate, kept), **({LEFT_AT_ZERO: "true"} if memory.left_at_zero else {})}
+        found = {
+            **remembered(rate, kept),
+            **({LEFT_AT_ZERO: str(member.target)} if memory.left_at_zero else {}),
+        }
         return found or NOTHING
 
     def _failed(self, workload: Workload, memory: Memory, error: KubeError) -> None:

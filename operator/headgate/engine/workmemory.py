@@ -22,6 +22,7 @@ class Memory:
     scale: Scale | None = None
     read: datetime | None = None
     unchanged: int = 0  # looks in a row that found the scale as it was, with nothing to do
+    rested: bool = False  # there was nothing to do when it was last acted on
     failing_since: datetime | None = None
     left_at_zero: bool = False  # we were the ones who saw to it
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -34,7 +35,8 @@ def restored(workload: Workload) -> Memory:
     shown = workload.members[0].shown
     if shown is not None and shown.reason in set(Reason):
         state = replace(state, decision=Decision(shown.desired, Reason(shown.reason), shown.message))
-    left_at_zero = any(LEFT_AT_ZERO in m.learned for m in workload.members)
+    named = str(workload.target)  # another one may have been meant when that was written
+    left_at_zero = any(m.learned.get(LEFT_AT_ZERO) == named for m in workload.members)
     return Memory(state, workload, left_at_zero=left_at_zero)
 
 

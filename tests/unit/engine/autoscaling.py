@@ -140,7 +140,7 @@ async def enforced_to_zero() -> Bench:
     found = bench(member(release=2), billing=3)
     await found.act()
     assert found.cluster.writes == [("billing", 0)]
-    assert found.autoscaler.views[ref("billing")].learned == {LEFT_AT_ZERO: "true"}
+    assert found.autoscaler.views[ref("billing")].learned == {LEFT_AT_ZERO: "Deployment shop/billing"}
     found.cluster.writes.clear()
     found.scaled.clear()
     return found

@@ -5,7 +5,7 @@ from datetime import timedelta
 from types import MappingProxyType
 
 import pytest
-from tests.unit.engine.autoscaling import LATE, MINUTE, START, bench, enforced_to_zero, member, ref
+from tests.unit.engine.autoscaling import IDLE, LATE, MINUTE, START, bench, enforced_to_zero, member, ref
 
 from headgate.core.lag import Lag, Sight
 from headgate.core.scaling import Reason, Rule
@@ -301,6 +301,18 @@ async def test_events_that_wait_for_a_retry_are_said_to_fill_the_places() -> Non
     await found.act()
     assert found.autoscaler.views[ref("billing")].retry_saturated
     assert found.shown() == (2, 2, "RetrySaturated", "Enforced")
+
+
+async def test_what_held_a_workload_up_is_not_said_any_more_once_there_is_nothing_to_do() -> None:
+    full = replace(LATE, in_flight=180)
+    rule = Rule(2, 12, timedelta(minutes=5))
+    found = bench(member(per_replica=20, total=200, rule=rule), lag=full, billing=2)
+    await found.act()
+    assert found.autoscaler.views[ref("billing")].retry_saturated
+    found.lags[ref("billing")] = IDLE
+    await found.act()
+    assert not found.autoscaler.views[ref("billing")].retry_saturated
+    assert found.shown() == (2, 2, "Steady", "Enforced")
 
 
 async def test_every_change_is_reported_with_what_it_was_and_why() -> None:

@@ -25,11 +25,18 @@ async def test_a_workload_left_at_zero_gets_its_replicas_back_once(stance: Stanc
 
 
 async def test_a_workload_left_at_zero_by_an_earlier_run_gets_its_replicas_back() -> None:
-    learned = MappingProxyType({LEFT_AT_ZERO: "true"})
+    learned = MappingProxyType({LEFT_AT_ZERO: "Deployment shop/billing"})
     found = bench(member(release=2, stance=Stance.DISABLED, learned=learned))
     await found.act()
     assert found.cluster.writes == [("billing", 2)]
     assert found.autoscaler.views[ref("billing")].learned == {}
+
+
+async def test_a_workload_is_not_taken_for_the_one_that_an_earlier_run_left_at_zero() -> None:
+    learned = MappingProxyType({LEFT_AT_ZERO: "Deployment shop/another"})
+    found = bench(member(release=2, stance=Stance.DISABLED, learned=learned))
+    await found.act()
+    assert found.cluster.writes == []
 
 
 async def test_a_workload_that_somebody_else_left_at_zero_stays_there() -> None:

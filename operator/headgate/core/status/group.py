@@ -29,7 +29,7 @@ def group_status(account: GroupAccount) -> ConsumerGroupStatus:
         aspects=tuple(_aspects(account)),
         checkpoint=_checkpoint(account.lag, account.topic_identity),
         learned=account.learned or None,
-        unseen=_unseen(spec),
+        unseen=_unseen(spec, decided=account.scaling is not None),
     )
     retry = account.compiled.retry if account.compiled is not None else None
     return ConsumerGroupStatus(
@@ -47,14 +47,14 @@ def group_status(account: GroupAccount) -> ConsumerGroupStatus:
     )
 
 
-def _unseen(spec: ConsumerGroupSpec | None) -> set[str]:
+def _unseen(spec: ConsumerGroupSpec | None, *, decided: bool) -> set[str]:
     """What stays as it was until somebody looks again, as long as the declaration speaks of it."""
     return {
         kind
         for kind, declared in (
             ("Fresh", spec is None or spec.freshness),
-            ("ScalingActive", spec is None or spec.scaling),
-            ("RetrySaturated", spec is None or spec.scaling),
+            ("ScalingActive", not decided and (spec is None or spec.scaling)),
+            ("RetrySaturated", not decided and (spec is None or spec.scaling)),
             ("Capturing", spec is None or spec.dead_letter_queue_ref),
         )
         if declared

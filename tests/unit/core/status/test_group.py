@@ -94,6 +94,16 @@ def test_what_was_seen_of_a_group_stays_until_somebody_looks_again() -> None:
     assert group_status(group(previous=before, record=Record(identity="first"))) == before
 
 
+def test_retries_that_fill_the_places_no_more_are_not_said_to_do_so() -> None:
+    active, steady = yes("ScalingActive", "Enforced"), ScalingAccount(1, 1, "Steady", "enough")
+    before = group_status(group(scaling=steady, aspects=(active, yes("RetrySaturated", "RetrySaturated"))))
+    assert told(before.conditions)["RetrySaturated"] == ("True", "RetrySaturated")
+    undecided = group_status(group(previous=before))
+    assert told(undecided.conditions)["RetrySaturated"] == ("True", "RetrySaturated")
+    after = group_status(group(previous=before, scaling=steady, aspects=(active,)))
+    assert told(after.conditions).keys() == {"Ready", "Synced", "ScalingActive"}
+
+
 def test_what_left_the_declaration_leaves_status() -> None:
     before = group_status(
         group(
