@@ -124,6 +124,8 @@ class Broker(Protocol):
 class Driver(Protocol):
     """A kind of broker: how to connect to one, and how portable kinds become its objects."""
 
+    addresses: str  # the field of its block in the EventBroker that says where the servers are
+
     def connect(
         self, spec: EventBrokerSpec, credentials: Credentials, may_act: Callable[[], bool] = always
     ) -> Broker:

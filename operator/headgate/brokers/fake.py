@@ -185,6 +185,8 @@ class FakeBroker:
 class FakeDriver:
     """Hands out one broker in memory, whatever the declaration says about servers."""
 
+    addresses = "servers"
+
     def __init__(self, broker: FakeBroker) -> None:
         self.broker = broker
 

@@ -100,7 +100,7 @@ class Index:
     def overlapping(self, ref: Ref) -> tuple[Declared[EventTopicSpec], ...]:
         """Other topics of the same broker that take a subject in common with this one.
 
-        Those that want the same name are not among them: there is one stream to decide about, not two.
+        Those that want the same name are not among them: there is one object to decide about, not two.
         """
         filed = self._filed[ref]
         others = {o for s in filed.subjects for o in self._subjects[filed.scope].overlapping(s)}

@@ -17,7 +17,7 @@ class Reason(StrEnum):
     MAX_ATTEMPTS = "MaxAttempts"  # every attempt failed or ran out of time
     REJECTED = "Rejected"  # the worker said that no attempt will ever succeed
     EXPIRED = "Expired"  # it grew too old in its queue
-    EVICTED = "Evicted"  # its stream ran full while it was being handled
+    EVICTED = "Evicted"  # its topic ran full while it was being handled
     DEADLINE = "Deadline"  # attempts were left, time was not
     MANUAL = "Manual"  # a person put it there
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class PartitionProgress:
-    """One partition (or the whole stream, or queue) of one group: positions only ever grow while it lives."""
+    """One partition (or the whole topic or queue, where there are none) of one group: positions only ever grow while it lives."""
 
     head: int  # last position written
     delivered: int  # last position handed out for the first time

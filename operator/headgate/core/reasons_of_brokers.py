@@ -40,7 +40,7 @@ OF_BROKERS: Final[Mapping[str, Meaning]] = {
         "Nothing at first; the state is read back. Often: the broker is overloaded.",
     ),
     "NoResponders": Meaning(
-        "The server is there and nobody answers for streams.",
+        "The server is there and nobody in it answers for what keeps events.",
         "Check that the broker keeps events at all, in this account and domain.",
     ),
     "TLSFailed": Meaning(
@@ -89,11 +89,11 @@ OF_BROKERS: Final[Mapping[str, Meaning]] = {
         "Nothing; it is asked again.",
     ),
     "NoLeader": Meaning(
-        "A stream, a reader or the cluster has no leader right now.",
+        "An object, or the whole cluster, has no leader right now.",
         "Nothing for a minute; then look whether a majority of the servers is up.",
     ),
     "StreamOffline": Meaning(
-        "The stream's servers are away.",
+        "The servers that keep the object are away.",
         "Bring them back; nothing is changed meanwhile.",
     ),
     "ConsumerOffline": Meaning(
@@ -101,7 +101,7 @@ OF_BROKERS: Final[Mapping[str, Meaning]] = {
         "Bring them back; nothing is changed meanwhile.",
     ),
     "MoveInProgress": Meaning(
-        "The stream is being moved between servers.",
+        "The object is being moved between servers.",
         "Wait for the move to end.",
     ),
     "TooManyRequests": Meaning(
@@ -126,7 +126,7 @@ OF_BROKERS: Final[Mapping[str, Meaning]] = {
         "Read the message; mostly the object was changed by hand.",
     ),
     "LimitReached": Meaning(
-        "The account's or server's limit on streams, readers or storage is reached.",
+        "A limit of the account or server on objects, readers or storage is reached.",
         "Raise the limit, or delete what is not needed.",
     ),
     "InsufficientResources": Meaning(
@@ -162,7 +162,7 @@ OF_BROKERS: Final[Mapping[str, Meaning]] = {
         "Declare fewer replicas, or add servers.",
     ),
     "MaxBytesRequired": Meaning(
-        "The account demands a bound on the size of every stream.",
+        "The account demands a bound on the size of everything that keeps events.",
         "Declare retention.maxBytes.",
     ),
     "NameInvalid": Meaning(
@@ -170,8 +170,8 @@ OF_BROKERS: Final[Mapping[str, Meaning]] = {
         "Choose another spec.externalName.",
     ),
     "SubjectsOverlap": Meaning(
-        "Another stream of the broker takes the same subjects already.",
-        "Declare other subjects, or change that stream.",
+        "Something else in the broker takes the same subjects already.",
+        "Declare other subjects, or change what the message names.",
     ),
     "FiltersOverlap": Meaning(
         "The server takes no overlapping filters in one group.",

@@ -221,7 +221,7 @@ OF_FLOW: Final[Mapping[str, Meaning]] = {
         "Check why it was not handled in time.",
     ),
     "Evicted": Meaning(
-        "The stream ran full while the event was being handled.",
+        "The topic ran full while the event was being handled.",
         "Raise the topic's retention, or handle events faster.",
     ),
     "Deadline": Meaning(

@@ -26,10 +26,11 @@ from headgate.kube.values import Secret
 FIELDS: Final = {  # of a connection, by what is wrong with it
     "AuthenticationFailed": "credentialsSecretRef",
     "CredentialsInvalid": "credentialsSecretRef",
-    "ConnectFailed": "servers",
-    "ConnectTimeout": "servers",
     "TLSFailed": "tls",
 }
+UNCONNECTED: Final = frozenset(
+    {"ConnectFailed", "ConnectTimeout"}
+)  # the addresses, however the broker calls them
 DISCONNECTED: Final = "Disconnected"  # a connection broke; the next try tells why
 
 
@@ -95,7 +96,7 @@ class Link:
                 raise Unreachable("Unreachable", "not connected")
             self.facts = await self.broker.facts()
         except BrokerError as error:
-            located = _located(declared.spec, error)
+            located = _located(declared.spec, error, self.driver)
             self.down(located)
             raise located from error
         self.trouble = None
@@ -179,9 +180,11 @@ def _same(known: BrokerError, error: BrokerError) -> bool:
     return known.reason != DISCONNECTED
 
 
-def _located(spec: EventBrokerSpec, error: BrokerError) -> BrokerError:
+def _located(spec: EventBrokerSpec, error: BrokerError, driver: Driver | None) -> BrokerError:
     """The error with the field in front that somebody has to look at."""
     field = FIELDS.get(error.reason)
+    if error.reason in UNCONNECTED and driver is not None:
+        field = driver.addresses
     block = next((name for name in BROKER_BLOCKS if getattr(spec, name) is not None), "")
     if field is None or str(error).startswith("spec."):
         return error

@@ -15,6 +15,8 @@ from headgate.core.topology import Topology
 class NatsDriver:
     """Connects to JetStream and speaks its words."""
 
+    addresses = "servers"
+
     def connect(
         self, spec: EventBrokerSpec, credentials: Credentials, may_act: Callable[[], bool] = always
     ) -> Broker:
