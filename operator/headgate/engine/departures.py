@@ -40,13 +40,13 @@ class Departures:
         await self._workload(entry)
         await self._shared.writer.release(entry)
 
-    async def orphan(self, entry: Entry) -> None:
+    async def orphan(self, entry: Entry, why: str = "its broker could not be asked") -> None:
         """Let an object go without asking its broker."""
         if not entry.guarded:
             return
         if self._needs_broker(entry):
             name = entry.declared.record.external_name if entry.declared is not None else ""
-            message = f"its broker could not be asked: {name or entry.ref.name} was left there as it is; delete it by hand if it is not wanted"
+            message = f"{why}: {name or entry.ref.name} was left there as it is; delete it by hand if it is not wanted"
             await self._notices.warn(entry, "Orphaned", message)
         await self._workload(entry)
         await self._shared.writer.release(entry)

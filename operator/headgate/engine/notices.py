@@ -18,8 +18,10 @@ class Notices:
         self._shared = shared
 
     async def warn(self, entry: Entry, reason: str, message: str) -> None:
-        """A Warning about an object."""
+        """A Warning about an object. A namespace that ends takes no Events any more: there the log has to do."""
         log.warning("%s: %s: %s", entry.ref, reason, message)
+        if entry.ref.namespace in self._shared.world.ending:
+            return
         ref = entry.ref
         regarding = {
             "apiVersion": API_VERSION,

@@ -37,6 +37,7 @@ from headgate.telemetry.metrics import Metrics
 log = logging.getLogger(__name__)
 
 NO_PATIENCE: Final = timedelta(0)
+LAST_CALL: Final = 3.0  # seconds for what is in a namespace that ends; then it is let go as it is
 JITTER: Final = 0.1  # waits are shortened by up to so much
 
 
@@ -107,7 +108,11 @@ class Operator:
         }
 
     def see_ending(self, namespace: str, since: datetime | None) -> None:
-        """A namespace is being deleted."""
+        """A namespace is being deleted, and our rights in it with it: Kubernetes begins after five seconds."""
+        if since is None:
+            self.shared.last_calls.pop(namespace, None)
+        else:
+            self.shared.last_calls.setdefault(namespace, self.shared.monotonic() + LAST_CALL)
         self.world.see_ending(namespace, since)
 
     def listed(self, parts: Collection[str | None]) -> None:

@@ -56,7 +56,7 @@ class Portion:
 
     async def settle(self, items: Iterable[Item], *, full: bool) -> None:
         """Bring some objects to a verdict and write it down. Raises Unreachable when the broker goes away."""
-        ready = await self._guard(await self._unobstructed(list(items)))
+        ready = await self._guard(await self._unobstructed(await self._without_late(items)))
         if not ready:
             return
         made = plan(claims_of(ready), _merged(ready), farewells_of(ready), earlier=self._earlier)
@@ -69,6 +69,28 @@ class Portion:
         await self._report(ready, standings, effects, reread=full)
         if effects.unreachable is not None:
             raise effects.unreachable
+
+    async def _without_late(self, items: Iterable[Item]) -> list[Item]:
+        """What can wait for its broker no longer is let go of as it is: afterwards nobody could."""
+        by_ref = {item.intent.ref: item for item in items}
+        entries = (self._world.entries.get(ref) for ref in by_ref)
+        late = {entry.ref: entry for entry in entries if entry is not None and self._is_late(entry)}
+        await asyncio.gather(*(self._late(entry) for entry in late.values()))
+        return [item for ref, item in by_ref.items() if ref not in late]
+
+    def _is_late(self, entry: Entry) -> bool:
+        goes = entry.leaving and entry.guarded and entry.ref.kind != BROKER
+        return goes and self._shared.hurries(entry.ref.namespace) and not self._still_needed(entry)
+
+    async def _late(self, entry: Entry) -> None:
+        why = "there was no time for its broker before its namespace ended"
+        await self._write(entry.ref, lambda: self._departures.orphan(entry, why))
+        self._reports.forget(entry.ref)
+
+    def _still_needed(self, entry: Entry) -> bool:
+        """Whether somebody elsewhere, who stays, lives on it."""
+        users = (self._world.entries[user] for user in self._world.users(entry.ref))
+        return any(not user.leaving for user in users)
 
     async def _report(
         self,
@@ -146,8 +168,8 @@ class Portion:
         if entry.deleting_since is not None and not item.intent.leaving:
             self._queue.add((entry.ref,))
             return False
-        if entry.guarded or entry.deleting_since is not None:
-            return True
+        if entry.guarded or entry.leaving:
+            return entry.guarded  # who was let go of is nobody's business any more
         if not item.intent.claims and item.intent.ref.kind != BROKER:
             return True
         if not await self._write(entry.ref, lambda: self._shared.writer.guard(entry)):

@@ -14,7 +14,7 @@ from typing import Final
 from headgate.brokers.base import Broker, BrokerError, BrokerFacts, Refused, Unavailable, Unreachable
 from headgate.core.changes import Action, Change
 from headgate.core.estate import Ref
-from headgate.core.index import GROUP, QUEUE, TOPIC
+from headgate.core.index import BROKER, GROUP, QUEUE, TOPIC
 from headgate.core.resource import Unread, differences
 from headgate.core.vanished import is_strange
 from headgate.engine.bindings import Bindings
@@ -33,6 +33,7 @@ from headgate.kube.errors import Fenced, KubeError
 log = logging.getLogger(__name__)
 
 PORTION: Final = 64  # objects between two looks at what has arrived meanwhile
+HASTY: Final = 16
 PROBE_FIRST: Final = 0.2  # seconds between two tries to reach a broker that is away
 PROBE_LONGEST: Final = 1.2
 REFUSED_AGAIN: Final = 5.0  # seconds until credentials are read again that the broker did not accept
@@ -211,7 +212,7 @@ class Worker:
         for ref in refs:
             found.update(dict.fromkeys(self._world.index.rivals(ref)))
             entry = self._world.entries.get(ref)
-            if entry is not None and entry.deleting_since is not None:
+            if entry is not None and entry.leaving and ref.kind != BROKER:
                 found.update(dict.fromkeys(sorted(self._world.users(ref))))
         return found
 
@@ -231,12 +232,19 @@ class Worker:
             if arrived:
                 fresh = await self._sweep.prepare(arrived, full=False)
                 pending = {**fresh, **{ref: item for ref, item in pending.items() if ref not in fresh}}
-            items = [pending.pop(ref) for ref in self._together(tuple(pending)[:PORTION]) if ref in pending]
+            items = [
+                pending.pop(ref) for ref in self._together(tuple(pending)[: self._size()]) if ref in pending
+            ]
             try:
                 await self._portion.settle(items, full=full)
             except BrokerError:
                 self.queue.add((*(item.intent.ref for item in items), *pending))
                 raise
+
+    def _size(self) -> int:
+        """Small portions while a namespace is about to end, so that its last call is heard in time."""
+        ends = self._shared.last_calls
+        return HASTY if any(not self._shared.hurries(namespace) for namespace in ends) else PORTION
 
     async def _away(self, refs: Collection[Ref], error: BrokerError) -> None:
         """Report what waits for the broker, and say when to try again."""

@@ -40,7 +40,14 @@ class Shared:
         None  # leave the workload of a group that goes; what stayed
     )
     gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(WRITES_AT_ONCE))
+    last_calls: dict[str, float] = field(
+        default_factory=dict
+    )  # when nothing of a namespace may take time any more
     troubled: set[Ref] = field(default_factory=set)  # not Ready: any change at all may heal them
+
+    def hurries(self, namespace: str) -> bool:
+        """Whether what is in a namespace has to be let go at once, because our rights there are about to end."""
+        return self.monotonic() >= self.last_calls.get(namespace, float("inf"))
 
     def trouble(self, ref: Ref, *, troubled: bool) -> None:
         """Remember whether an object is not Ready."""

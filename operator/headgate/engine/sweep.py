@@ -138,7 +138,7 @@ class Sweep:
         for ref in tuple(due):
             due.update(dict.fromkeys(r for r in self._world.index.rivals(ref) if r in self._world.entries))
             entry = self._world.entries[ref]
-            if entry.leaving:
+            if entry.leaving and ref.kind != BROKER:
                 due.update(dict.fromkeys(self._world.users(ref)))
         return list(due)
 

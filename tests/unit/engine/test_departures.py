@@ -233,10 +233,19 @@ async def test_who_was_let_go_before_is_not_let_go_again() -> None:
 
 
 async def test_where_no_event_can_be_posted_objects_go_all_the_same() -> None:
-    scene, entry = of(Case(DELETE, MADE, ending=True))
+    scene, entry = of(Case(DELETE, MADE))
     scene.cluster.takes_events = False
     await scene.departures.orphan(entry)
     assert scene.cluster.released == ["EventTopic shop/orders"]
+
+
+async def test_in_a_namespace_that_ends_only_the_log_says_what_was_left(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scene, entry = of(Case(DELETE, MADE, ending=True))
+    await scene.departures.orphan(entry, "there was no time")
+    assert (scene.cluster.released, scene.cluster.events) == (["EventTopic shop/orders"], [])
+    assert "there was no time: orders was left there" in caplog.text
 
 
 @pytest.mark.parametrize(
