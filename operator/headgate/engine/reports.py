@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from headgate.api import (
@@ -52,6 +52,7 @@ from headgate.engine.shared import Shared
 from headgate.engine.sweep import Item
 from headgate.engine.world import Entry
 
+BLIP: Final = timedelta(seconds=5)  # elections and restarts pass; nobody need be told of each
 FIGURES: Final = frozenset({"messages", "bytes", "depth", "oldestTime", "groups", "objects"})
 
 
@@ -148,14 +149,16 @@ class Reports:
             await self._report(entry, {**entry.status, "objects": dict(counted)})
 
     async def write_unread(self, entry: Entry, unread: Unread, found: Findings) -> None:
-        """Say that the broker is silent about an object; everything else stays as it was last seen."""
+        """Say that the broker is silent about an object, once that lasts; everything else stays as it was last seen."""
         if entry.declared is None:
             return
-        about, since = "the broker says nothing about it now", self._shared.wall()
-        first = Outage(since, unread.reason, unread.message, self._shared.grace, about)
-        self._silent.setdefault(entry.ref, first)
+        about, now = "the broker says nothing about it now", self._shared.wall()
+        first = Outage(now, unread.reason, unread.message, self._shared.grace, about)
+        since = self._silent.setdefault(entry.ref, first).since
         if entry.ref.kind == GROUP:
             self._take_note(entry, found)  # movers need its route, whether it can be seen or not
+        if now - since < BLIP and entry.status.get("observedGeneration") == entry.generation:
+            return
         kept = self._kept_binding(entry)
         status = self._managed(entry, entry.declared, None, (), kept, found.vanished)
         await self._report(entry, dump_status(status))
