@@ -7,7 +7,7 @@ figures waits for the cluster: every workload has an errand of its own.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -240,16 +240,14 @@ class Autoscaler:
             )
         if workload.stance in (Stance.DISABLED, Stance.SUSPENDED, Stance.LEAVING):
             return not memory.left_at_zero
+        lags = tuple(self._lag(member.group) for member in workload.members)
+        if _sights(lags) != memory.sights:
+            return False
+        if all(lag.sight is not Sight.FRESH for lag in lags):
+            return True  # still as blind as before: what is held stays held
         decision = memory.state.decision
         settled = decision is not None and decision.desired == workload.rule(self._clock()).minimum
-        return (
-            settled
-            and memory.rested
-            and all(
-                lag.at_rest and lag.sight is Sight.FRESH
-                for lag in (self._lag(m.group) for m in workload.members)
-            )
-        )
+        return settled and all(lag.at_rest and lag.sight is Sight.FRESH for lag in lags)
 
     async def _step(self, workload: Workload) -> None:
         memory = self._memory(workload)
@@ -272,7 +270,9 @@ class Autoscaler:
     ) -> None:
         now = self._clock()
         loads = tuple(member.load(self._lag(member.group)) for member in workload.members)
-        memory.rested = all(load.lag.at_rest for load in loads)
+        memory.sights = _sights(load.lag for load in loads)
+        if not any(load.lag.sight is Sight.FRESH for load in loads):
+            memory.unchanged = 0  # a floor may fall due
         seen = Observation(now, scale.desired, scale.current, loads)
         decision, memory.state = decide(seen, memory.state, workload.rule(now))
         if workload.stance in (Stance.DISABLED, Stance.SUSPENDED):
@@ -353,6 +353,11 @@ class Autoscaler:
 
 def _decision(shown: ScalingView) -> tuple[int, bool, str, str, bool]:
     return shown.desired, shown.active, shown.active_reason, shown.active_message, shown.retry_saturated
+
+
+def _sights(lags: Iterable[Lag]) -> tuple[tuple[Sight, bool], ...]:
+    """What a workload at rest, or a blind one, is known again by."""
+    return tuple((lag.sight, lag.at_rest) for lag in lags)
 
 
 def _named(target: Target) -> Named:

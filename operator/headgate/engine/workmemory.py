@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from headgate.core.lag import Sight
 from headgate.core.rates import recalled
 from headgate.core.scaling import Decision, Reason, State
 from headgate.core.workload import NOTHING, Member, Workload
@@ -22,7 +23,9 @@ class Memory:
     scale: Scale | None = None
     read: datetime | None = None
     unchanged: int = 0  # looks in a row that found the scale as it was, with nothing to do
-    rested: bool = False  # there was nothing to do when it was last acted on
+    sights: tuple[
+        tuple[Sight, bool], ...
+    ] = ()  # of its groups when it was last acted on, and whether they had nothing to do
     failing_since: datetime | None = None
     left_at_zero: bool = False  # we were the ones who saw to it
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -287,6 +287,22 @@ async def test_nothing_is_decided_before_all_groups_were_looked_at() -> None:
     assert found.changed == []
 
 
+async def test_blindness_does_not_make_the_cluster_be_asked_at_every_look() -> None:
+    found = bench(member(), lag=Lag(Sight.STALE, pending=5), billing=2)
+    await found.act()
+    assert found.shown()[2] == "MetricsStale"
+    found.lags[ref("billing")] = Lag(Sight.LOST, pending=5)
+    await found.act()
+    assert found.shown()[2] == "MetricsLost"
+    found.cluster.reads.clear()
+    for _ in range(60):
+        await found.act()
+    assert len(found.cluster.reads) == 10
+    found.lags[ref("billing")] = LATE
+    await found.act()
+    assert found.cluster.writes == [("billing", 3)]
+
+
 async def test_lost_figures_are_shown_as_such() -> None:
     found = bench(member(), lag=Lag(Sight.LOST), billing=2)
     await found.act()
