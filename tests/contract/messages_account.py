@@ -138,12 +138,9 @@ class Account:
     async def dead(self) -> list[Entry]:
         """All dead letters."""
         state = (await self.api("STREAM.INFO.dead"))["state"]
-        found = list[Entry]()
-        for sequence in range(max(1, state["first_seq"]), state["last_seq"] + 1):
-            answer = await self.api("STREAM.MSG.GET.dead", {"seq": sequence})
-            if "message" in answer:
-                found.append(entry_of(answer["message"]))
-        return found
+        positions = range(max(1, state["first_seq"]), state["last_seq"] + 1)
+        asked = (self.api("STREAM.MSG.GET.dead", {"seq": position}) for position in positions)
+        return [entry_of(each["message"]) for each in await asyncio.gather(*asked) if "message" in each]
 
 
 async def account_at(url: str) -> Account:

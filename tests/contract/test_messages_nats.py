@@ -199,35 +199,6 @@ async def test_a_name_of_a_header_that_no_client_may_send_does_not_stop_a_dead_l
     assert entry.letter.headers == (("my-name", "x"),)
 
 
-@pytest.mark.parametrize(
-    ("settings", "body", "expected"),
-    [
-        pytest.param(
-            {"max_msg_size": 100},
-            b"x" * 200,
-            Kept.TOO_LARGE,
-            id="a body above the queue's limit is too large",
-        ),
-        pytest.param(
-            {}, b"x" * (2**20 + 1), Kept.TOO_LARGE, id="a body above the server's limit is too large"
-        ),
-        pytest.param(
-            {"max_msgs": 1, "discard": "new"}, b"x", Kept.FULL, id="a queue that refuses new entries is full"
-        ),
-        pytest.param(
-            {"max_bytes": 200, "discard": "new"}, b"x" * 100, Kept.FULL, id="a queue without room is full"
-        ),
-    ],
-)
-async def test_why_a_dead_letter_was_not_written(
-    account: Account, messages: NatsMessages, settings: dict[str, object], body: bytes, expected: Kept
-) -> None:
-    await account.api("STREAM.DELETE.dead")
-    await account.stream("dead", "hg.dead.>", **settings)
-    await messages.keep([Letter("hg.dead.a.b.1.1", (), b"x" * min(len(body), 100))])
-    assert await messages.keep([Letter("hg.dead.a.b.1.2", (), body)]) == [expected]
-
-
 async def test_a_queue_that_is_not_there_is_missing(account: Account, messages: NatsMessages) -> None:
     await account.api("STREAM.DELETE.dead")
     assert await messages.keep([Letter("hg.dead.a.b.1.1", (), b"")]) == [Kept.MISSING]
@@ -361,15 +332,6 @@ async def test_why_something_waits_is_written_down_for_the_operator(
             return found is not None and found.unread is not None and found.unread > kept
 
         await until("the second one counts as unread", unread)
-
-
-async def test_a_dead_letter_that_its_headers_make_too_large_is_not_sent(
-    messages: NatsMessages,
-) -> None:
-    body = b"x" * (2**20 - 100)
-    letters = [Letter(f"hg.dead.a.b.1.{n}", (("headgate-error", "e" * n),), body) for n in (10, 100)]
-    assert await messages.keep(letters) == [Kept.STORED, Kept.TOO_LARGE]
-    assert await messages.keep(letters) == [Kept.PRESENT, Kept.TOO_LARGE]
 
 
 async def test_advisories_that_were_read_and_then_age_are_not_missed(

@@ -35,7 +35,6 @@ from headgate.mover.meter import Meter
 TURNS: Final = 4
 PER_TURN: Final = 125  # 500 in flight
 BUDGET: Final = 32 * 2**20  # bytes of events in memory, all turns together
-WAIT: Final = timedelta(seconds=2)  # how long a turn waits for its first notice
 BELIEVED: Final = timedelta(seconds=25)  # how long beyond the next try the reason of a delay is shown
 EXTEND: Final = 1.5  # seconds after which a turn says that it still works on its notices
 BACKOFF: Final = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds after failures in a row
@@ -49,6 +48,7 @@ log = logging.getLogger(__name__)
 class Pauses:
     """How long a mover leaves alone what it cannot do yet."""
 
+    first: timedelta = timedelta(seconds=2)  # at most, until a turn has its first notice
     watch: float = 5.0  # seconds between looks whether notices were lost or events stranded
     again: timedelta = timedelta(seconds=5)  # until a dead letter that could not be written is tried again
     longest: timedelta = HOLD_LONGEST  # until anything at all is
@@ -105,7 +105,7 @@ class Mover:
 
         async def turn() -> None:
             nonlocal window
-            notices = await self._messages.notices(window.now, WAIT)
+            notices = await self._messages.notices(window.now, self._pauses.first)
             with self._meter.in_flight(len(notices)):
                 window = window.after(*await self._turn_or_again(notices))
 

@@ -45,8 +45,10 @@ _KEPT: Final = {
     10054: Kept.TOO_LARGE,
     10097: Kept.TOO_LARGE,  # the header block alone
     FULL: Kept.FULL,
-    10047: Kept.FULL,  # the account's storage
-    10023: Kept.FULL,  # the server's
+    10002: Kept.FULL,  # the account's storage
+    10028: Kept.FULL,  # the server's memory
+    10047: Kept.FULL,  # the server's storage
+    10023: Kept.FULL,  # the cluster's
 }
 
 

@@ -1,0 +1,123 @@
+"""Movers that are killed, repeated, away or many on a real server: exactly one dead letter for every event all the same."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+import pytest_asyncio
+from tests.contract.cutting_proxy import cutting_proxy
+from tests.contract.messages_account import Account, account_at
+from tests.contract.movers import CALM, Running, holds, one_each, running
+from tests.servers import nats_server, until
+
+from headgate.brokers.nats.names import ADVISORIES_NAME
+from headgate.core.moves import Notice
+from headgate.local.nats import VERSIONS
+from headgate.local.run import Run
+
+SOON = timedelta(seconds=0.1)  # until what one had in hand comes again: there is a kill around every call
+
+
+@pytest_asyncio.fixture(scope="module", params=VERSIONS)
+async def url(servers: Run, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    version = str(request.param)
+    async with nats_server(servers, f"nats-killed-{version}", version=version) as server:
+        yield server.url
+
+
+@pytest_asyncio.fixture
+async def account(url: str) -> AsyncIterator[Account]:
+    account = await account_at(url)
+    yield account
+    await account.client.close()
+
+
+async def _calls_of_a_whole_run(account: Account, events: int) -> int:
+    """How many messages a mover sends to move so many events, with two more turns."""
+    await account.emit(events)
+    await account.reject(events)
+    async with cutting_proxy(account.url) as proxy, running(account, url=proxy.url, pauses=CALM):
+        await one_each(account, events)
+        return proxy.sent
+
+
+@pytest.mark.parametrize("answer", [True, False], ids=["after its answer", "before its answer"])
+async def test_a_mover_killed_around_any_of_its_calls_loses_and_doubles_nothing(
+    account: Account, *, answer: bool
+) -> None:
+    events = 2
+    calls = await _calls_of_a_whole_run(account, events)
+    assert calls > 4 * events  # read, fetch, write and settle each, at least
+    for cut_at in range(1, calls + 1):
+        await account.clean()
+        await account.api(f"CONSUMER.DELETE.{ADVISORIES_NAME}.headgate_mover")
+        await account.emit(events)
+        await account.reject(events)
+        async with (
+            cutting_proxy(account.url, cut_at, answer=answer) as proxy,
+            running(account, url=proxy.url, ack_wait=SOON, pauses=CALM),
+        ):
+            await proxy.cut.wait()
+        async with running(account, ack_wait=SOON):
+            await one_each(account, events)
+
+
+async def test_a_server_that_restarts_is_found_again(servers: Run) -> None:
+    async with nats_server(servers, "nats-mover-restarts") as server:
+        account = await account_at(server.url)
+        async with running(account):
+            await server.kill()
+            await server.restart()
+            await account.client.close()
+            again = await account_at(server.url)
+            await again.emit(2)
+            await again.reject(2)
+            mover = Running(again, again.route())
+            await one_each(again, 2)
+            await mover.stop()
+            await again.client.close()
+
+
+async def test_what_a_killed_mover_had_in_hand_comes_again(account: Account) -> None:
+    await account.emit(3)
+    await account.reject(3)
+    killed = account.messages(ack_wait=timedelta(seconds=1))
+    await killed.open()
+    got = list[Notice]()
+    while len(got) < 3:
+        got += await killed.notices(3 - len(got), timedelta(seconds=2))
+    await killed.aclose()
+    async with running(account, ack_wait=timedelta(seconds=1)):
+        await one_each(account, 3)
+
+
+async def test_what_was_lost_while_no_mover_ran_is_seen_by_the_first_that_does(account: Account) -> None:
+    await account.emit(10)
+    await account.reject(10)
+    await until("all advisories are kept", lambda: holds(account, ADVISORIES_NAME, 10))
+    await account.api(f"STREAM.PURGE.{ADVISORIES_NAME}", {"keep": 2})
+    async with running(account) as mover:
+        await until("the rest is moved", lambda: holds(account, "dead", 2))
+        assert mover.counted("headgate_mover_missed_total") == 8
+
+
+async def test_several_movers_share_the_work_and_write_each_dead_letter_once(account: Account) -> None:
+    await account.emit(400)
+    await account.reject(400)
+    movers = [Running(account, account.route()) for _ in range(3)]
+    await one_each(account, 400)
+    await asyncio.gather(*(mover.stop() for mover in movers))
+    moved = [m.counted("headgate_mover_captured_total", reason="Rejected", body="whole") for m in movers]
+    assert sum(moved) == 400
+
+
+async def test_a_mover_that_is_told_to_stop_ends_soon(account: Account) -> None:
+    mover = Running(account, account.route())
+    await until("it is at work", lambda: _opened(account))
+    async with asyncio.timeout(timedelta(seconds=5).total_seconds()):
+        await mover.stop()
+
+
+async def _opened(account: Account) -> bool:
+    return "error" not in await account.api(f"CONSUMER.INFO.{ADVISORIES_NAME}.headgate_mover")
