@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint fmt types imports unit contract kube faults e2e gen verify lock sim bench clean
+.PHONY: help setup demo test lint fmt types imports unit contract kube faults e2e gen verify lock sim reality bench clean
 
 help: ## Show what can be made
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ lock: ## Renew requirements.lock
 
 sim: setup ## Play the standard traces in every setting, renew docs/simulation.md (CHECK=1: only compare)
 	@echo "==> sim: 13 traces, 14 settings (about two minutes)"; $(BIN)/python -m bench.simulation $(if $(CHECK),--check) $(if $(ACCEPT),--accept)
+
+reality: setup ## Replay four traces on real workers at true speed, renew their part of docs/simulation.md
+	@echo "==> reality: four traces of four minutes (about eighteen minutes)"; $(BIN)/python -m bench.reality --document
 
 bench: setup ## Measure against the floor, print the figures
 	@$(BIN)/python -m bench.run

@@ -4,15 +4,16 @@ from headgate.sim.setting import Failing
 
 
 class Retries:
-    """They count as in flight until they are handed out again; the second attempt succeeds."""
+    """They count as in flight until the last attempt, after which nothing is left to do, whatever came of it."""
 
     __slots__ = ("_at", "_due", "failing", "waiting")
 
     def __init__(self, failing: Failing) -> None:
         self.failing = failing
         self.waiting = 0.0
-        self._due = 0.0  # of these, no longer put off
-        self._at: dict[int, float] = {}  # what can be handed out again from that second on
+        later = max(1, failing.attempts - 1)
+        self._due = [0.0] * later  # no longer put off, by how many attempts follow on the next one
+        self._at: dict[int, list[float]] = {}  # the same of what can be handed out again from that second on
 
     def now_or_due(self, second: int) -> bool:
         """Whether events fail at that time, or failed before and are not done."""
@@ -20,22 +21,35 @@ class Retries:
 
     def take(self, second: int, most: float) -> float:
         """Hand out again what is due, as far as somebody is there to do it."""
-        self._due += self._at.pop(second, 0.0)
-        taken = min(self._due, most)
-        self._due -= taken
-        self.waiting = self.waiting - taken if self._at or self._due else 0.0
+        for follow, events in enumerate(self._at.pop(second, ())):
+            self._due[follow] += events
+        taken = 0.0
+        for follow, events in enumerate(self._due):
+            part = min(events, most - taken)
+            self._due[follow] -= part
+            taken += part
+            if follow:
+                self._put_off(second, follow - 1, part)
+            else:
+                self.waiting -= part
+        if not self._at and not any(self._due):
+            self.waiting = 0.0
         return taken
 
     def most(self, second: int, free: float) -> float:
         """First attempts that may begin, so that those which fail find room to wait."""
-        return (
-            free / self.failing.share if second in self.failing.span and self.failing.share else float("inf")
-        )
+        return free / self.failing.share if self._fails(second) and self.failing.share else float("inf")
 
     def fail(self, second: int, first: float) -> None:
         """Note what fails of these first attempts."""
-        failed = first * self.failing.share if second in self.failing.span else 0.0
-        if failed > 0:
-            self.waiting += failed
-            later = second + self.failing.delay
-            self._at[later] = self._at.get(later, 0.0) + failed
+        failed = first * self.failing.share if self._fails(second) else 0.0
+        self.waiting += failed
+        self._put_off(second, len(self._due) - 1, failed)
+
+    def _fails(self, second: int) -> bool:
+        return second in self.failing.span and self.failing.attempts > 1
+
+    def _put_off(self, second: int, follow: int, events: float) -> None:
+        if events > 0:
+            later = self._at.setdefault(second + self.failing.delay, [0.0] * len(self._due))
+            later[follow] += events

@@ -65,12 +65,13 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Failing:
-    """First attempts of a queue that fail and wait for another one, which succeeds; meanwhile they are in flight."""
+    """Events of a queue that fail and wait for another attempt; after the last one they are done, or dead letters."""
 
     span: Span
     share: float
     delay: int  # seconds until the retry
     limit: int  # events that may be in flight, unless the workers have a limit of their own
+    attempts: int = 2  # all of them but the last one fail
 
 
 @dataclass(frozen=True, slots=True)

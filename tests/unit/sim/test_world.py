@@ -39,7 +39,14 @@ mishaps = st.fixed_dictionaries(
         "blocked": st.none() | spans,
         "limit": st.none() | st.builds(Limit, spans, st.floats(0, 300)),
         "failing": st.none()
-        | st.builds(Failing, spans, st.floats(0, 1), st.integers(1, 60), st.integers(1, 300)),
+        | st.builds(
+            Failing,
+            spans,
+            st.floats(0, 1),
+            st.integers(1, 60),
+            st.integers(1, 300),
+            st.integers(1, 5),
+        ),
         "start": st.integers(0, 5),
         "to_zero": st.just(value=True),
     }
@@ -253,10 +260,10 @@ def test_what_a_run_costs(rates: list[float], at: dict[int, int], events: int, r
     assert (figures.events, figures.replica_seconds) == (events, replica_seconds)
 
 
-def stormy(limit: int) -> World:
+def stormy(limit: int, attempts: int = 2, delay: int = 40) -> World:
     """Two minutes with 10/s, of which a half fails for half a minute and waits for forty seconds."""
-    found = replace(trace([10] * 120), failing=Failing(Span(20, 50), 0.5, 40, limit))
-    return World(Scenario(found, QUEUE))
+    failing = Failing(Span(20, 50), 0.5, delay, limit, attempts)
+    return World(Scenario(replace(trace([10] * 120), failing=failing), QUEUE))
 
 
 @pytest.mark.parametrize(
@@ -280,8 +287,27 @@ def test_events_that_wait_for_a_retry_take_the_places_of_new_ones() -> None:
     assert world.ages[-1] > 10
 
 
-def test_every_event_that_failed_is_handled_twice() -> None:
-    world = stormy(1000)
+@pytest.mark.parametrize(
+    ("attempts", "repeated"),
+    [
+        pytest.param(1, 0, id="an event with one attempt never comes again"),
+        pytest.param(2, 150, id="with two it comes once more"),
+        pytest.param(4, 450, id="with four it comes three times more"),
+    ],
+)
+def test_every_event_that_failed_takes_all_of_its_attempts(attempts: int, repeated: int) -> None:
+    world = stormy(1000, attempts, 20)
     world.advance(120)
-    assert world.repeated == pytest.approx(150)
+    assert world.repeated == pytest.approx(repeated)
     assert world.waiting == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    ("second", "delayed"), [(30, 50), (50, 150), (60, 150), (75, 125), (85, 75), (99, 5)]
+)
+def test_events_that_fail_again_go_on_waiting(second: int, delayed: int) -> None:
+    world = stormy(1000, 3, 25)
+    world.advance(second)
+    reading = world.look().reading
+    assert reading is not None
+    assert reading.delayed == pytest.approx(delayed, abs=1)
