@@ -1,7 +1,7 @@
 """Whole estates: vanished from the broker, forgotten by Kubernetes, deleted at once, released without an operator."""
 
 import shutil
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -137,6 +137,34 @@ async def test_a_vanished_estate_is_not_made_again_until_one_acknowledgement(sce
     await scene.settle()
     assert await scene.nats.names() >= {*TOPICS, "dead"}
     assert condition(await estate.status("EventBroker", "main"), "EstateVanished").get("status") != "True"
+
+
+async def emptied(scene: Scene) -> None:
+    """Delete every stream, but leave the cluster the one that it is."""
+    for name in (*TOPICS, "dead"):
+        await scene.nats.drop(name)
+
+
+LOSSES = {"a server that comes back empty": Scene.wipe, "streams that are deleted one by one": emptied}
+
+
+@pytest.mark.parametrize("lose", LOSSES.values(), ids=LOSSES.keys())
+async def test_the_word_on_one_loss_does_not_let_the_next_one_pass(
+    scene: Scene, lose: Callable[[Scene], Awaitable[None]]
+) -> None:
+    """The annotation of the first acknowledgement still stands there."""
+    estate = scene.estate
+    await scene.settle()
+    words = []
+    for _ in range(2):
+        await lose(scene)
+        await estate.says("EventBroker", "main", "EstateVanished", status="False")
+        await estate.says("EventTopic", "one", "EstateVanished", status="False")
+        assert await scene.nats.names() & {*TOPICS, "dead"} == set()
+        words.append((await estate.status("EventBroker", "main"))["lost"]["externalId"])
+        await estate.annotate("EventBroker", "main", acknowledge=words[-1])
+        await scene.settle()
+    assert len(set(words)) == 2
 
 
 async def test_another_cluster_at_the_same_address_is_not_touched_and_the_known_one_heals(

@@ -39,7 +39,9 @@ def register(sub: argparse.ArgumentParser) -> None:
     )
     sub.add_argument("--own-namespace", metavar="NAME", help="where the Lease lives; left out: the pod's")
     sub.add_argument(
-        "--installation", help="name in the marks on broker objects; left out: the cluster's own uid"
+        "--installation",
+        help="name in the marks on broker objects, another one in every cluster that shares a broker; left out: the "
+        "cluster's own uid",
     )
     sub.add_argument(
         "--port", type=int, help="port of /livez, /readyz and /metrics; 0: any free one; default 8080"
