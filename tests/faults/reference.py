@@ -27,6 +27,7 @@ class Reference:
     steps: tuple[str, ...]
     pictures: dict[str, Json] = field(default_factory=dict)
     points: dict[Point, Call] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)  # a step takes, with all lanes at work
     sure: set[Point] = field(
         default_factory=set
     )  # the first of every call that came in all lives without a fault

@@ -1,7 +1,8 @@
 """One life with a fault in some of its steps, watched and judged. Knows no protocol."""
 
+import asyncio
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, Final
@@ -11,12 +12,13 @@ from tests.faults import oracles
 from tests.faults.journal import BROKER, FORMER, KUBE, LEASE, MOVER, OPERATOR, Fault, Journal, Kind
 from tests.faults.lane import Lane
 from tests.faults.life import CREATED, DELETED, FAILED, UPDATED, Life
-from tests.faults.reference import QUIET, Reference, born, still
+from tests.faults.reference import QUIET, SETTLED, Reference, born, still
 
 from headgate.local.errors import LocalError
 
 Json = dict[str, Any]
-IN_TIME: Final = 15.0  # seconds; starting again on a busy machine is in it
+IN_TIME: Final = 2.0  # seconds, and what the step may take twice over: its own work, and that of a full pass
+AGAIN: Final = 5.0  # seconds until what a killed mover had in hand comes to another one
 UNSEEN: Final = 85.0  # seconds until a watch that tells nothing has to be given up
 LATE: Final = 1.5  # seconds for a call that is still to come when all is well already
 MOVER_OPENS: Final = "CONSUMER.DURABLE.CREATE.headgate_advisories.headgate_mover"
@@ -47,6 +49,7 @@ class _Trial:
     faults: Mapping[str, Fault]
     verdicts: list[Verdict] = field(default_factory=list)
     is_back: bool = False  # after the present fault
+    seconds: dict[str, float] = field(default_factory=dict)  # that each step took
 
     @property
     def fault(self) -> Fault | None:
@@ -62,7 +65,9 @@ class _Trial:
         for step in self.reference.steps:
             if step in skipped:
                 continue
+            began = monotonic()
             complaints = await self._step(step)
+            self.seconds[step] = monotonic() - began
             if step == FAILED:
                 await self.lane.programs[MOVER].kill()
             if complaints:
@@ -121,13 +126,18 @@ class _Trial:
                 await self._recovered()
                 began = monotonic()
                 continue
-            if monotonic() > began + self._patience():
+            if monotonic() > began + self._patience(step):
                 return found or ["O2 a watch that fell silent is still believed"]
             await still(self.journal, 0.3)
         return []
 
-    def _patience(self) -> float:
-        return UNSEEN if self.fault is not None and self.fault.kind is Kind.SILENT else IN_TIME
+    def _patience(self, step: str) -> float:
+        if step not in self.reference.seconds:
+            return SETTLED
+        if self.fault is not None and self.fault.kind is Kind.SILENT:
+            return UNSEEN
+        again = AGAIN if self.fault is not None and self.fault.point.actor == MOVER else 0.0
+        return IN_TIME + 2 * self.reference.seconds[step] + again
 
     async def _differences(self, step: str) -> list[str]:
         """From how all looks in a life without a fault; of what somebody declared meanwhile, in a life with just that."""
@@ -228,10 +238,20 @@ async def _clean(life: Life, *, spoiled: bool) -> None:
     await life.lane.wipe()
 
 
-async def rehearsed(lane: Lane, reference: Reference) -> None:
-    """Live once more without a fault, in haste: it has to end the same, and tells which calls do not hang on the time."""
+async def rehearsed(lanes: Sequence[Lane], reference: Reference) -> None:
+    """Live once more in each lane without a fault, side by side and in haste: all have to end as the first life did.
+
+    That tells which calls do not hang on the time, and how long a step takes when the machine has much to do.
+    """
+    took = await asyncio.gather(*(_rehearsed(lane, reference) for lane in lanes))
+    reference.seconds = {step: max(each[step] for each in took) for step in reference.steps}
+
+
+async def _rehearsed(lane: Lane, reference: Reference) -> Mapping[str, float]:
     life, journal = await born(lane)
-    complaints = await _Trial(life, journal, reference, {}).live()
+    trial = _Trial(life, journal, reference, {})
+    complaints = await trial.live()
     assert not complaints, "two lives without a fault differ:\n" + "\n".join(complaints)
     reference.sure &= {call.point for call in journal.calls}
     await lane.wipe()
+    return trial.seconds
