@@ -12,7 +12,15 @@ from tests.contract.world import NatsWorld, connect, nats_world
 from tests.servers import nats_cluster, until
 
 from headgate.api import EventBrokerSpec
-from headgate.brokers.base import BrokerError, Credentials, Unavailable, Unknown, Unreachable
+from headgate.brokers.base import (
+    Broker,
+    BrokerError,
+    BrokerFacts,
+    Credentials,
+    Unavailable,
+    Unknown,
+    Unreachable,
+)
 from headgate.brokers.nats.resources import Placement, Stream, stream_key
 from headgate.brokers.nats.translate import infrastructure
 from headgate.brokers.registry import driver_of
@@ -145,12 +153,12 @@ async def test_positions_survive_the_death_of_a_server(servers: Run) -> None:
 async def test_a_stream_whose_server_is_down_holds_up_no_other(servers: Run) -> None:
     """It is unread, with all that lies in it, until the server is back; the same for those asked one by one and listed."""
     async with nats_cluster(servers, "invalids") as cluster:
-        limits = {"timeout": "1s", "requestsPerSecond": 10_000, "progressPerSecond": 10_000}
-        spec = EventBrokerSpec.model_validate({"nats": {"servers": list(cluster.urls)}, "limits": limits})
-        broker = driver_of(spec).connect(spec, Credentials())
-        client = await library.connect(list(cluster.urls))
+        survivors = list(cluster.urls[1:])
+        broker, client = _impatient(survivors), await library.connect(survivors)
         world = NatsWorld(broker, client, level=5)
         sick, well = await _kept_by(world, cluster.nodes[0]), await _kept_by(world, cluster.nodes[1])
+        await applied(world, created(_shared_by(cluster.nodes[0])))
+        facts = await broker.facts()
         await cluster.nodes[0].kill()
 
         async def told() -> bool:
@@ -166,7 +174,13 @@ async def test_a_stream_whose_server_is_down_holds_up_no_other(servers: Run) -> 
         assert (unread(listed), set(known(listed))) == (set(sick), set(well))
         progress = await broker.progress([sick[1], well[1]])
         assert [key for key, one in progress.items() if isinstance(one, Unread)] == [sick[1]]
-        assert (await broker.facts()).server_version
+        assert (await broker.facts()).identity == facts.identity
+        stranger = _impatient(survivors)
+        with pytest.raises(Unavailable):  # whose account this is could be told by nobody
+            await stranger.facts()
+        with pytest.raises(Unavailable):
+            await broker.capture()
+        await stranger.aclose()
         for change in (created(_words.reader(sick[0].name, "another")), created(_words.topic(sick[0].name))):
             with pytest.raises((Unavailable, Unknown)):
                 await broker.apply(change)
@@ -178,6 +192,21 @@ async def test_a_stream_whose_server_is_down_holds_up_no_other(servers: Run) -> 
         await until("all of them are read", back)
         await client.close()
         await broker.aclose()
+
+
+def _impatient(urls: list[str]) -> Broker:
+    """The adapter with little time for each answer."""
+    limits = {"timeout": "1s", "requestsPerSecond": 10_000, "progressPerSecond": 10_000}
+    spec = EventBrokerSpec.model_validate({"nats": {"servers": urls}, "limits": limits})
+    return driver_of(spec).connect(spec, Credentials())
+
+
+def _shared_by(node: LocalNats) -> Stream:
+    """What Headgate itself needs, on one server."""
+    facts = BrokerFacts("NATS", "2.15.1", "", nodes=1)
+    (shared,) = infrastructure(facts, EventBrokerSpec.model_construct(defaults=None))
+    assert isinstance(shared, Stream)
+    return replace(shared, placement=Placement(tags=(node.name,)))
 
 
 async def _kept_by(world: NatsWorld, node: LocalNats) -> tuple[Key, Key]:

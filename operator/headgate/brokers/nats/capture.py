@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 from typing import Final
 
+from headgate.brokers.base import Unavailable, Unreachable
 from headgate.brokers.nats.documents import Json
 from headgate.brokers.nats.jetstream import JetStream
 from headgate.brokers.nats.movers import MISSED, MISSED_AT, MOVER, put_off
@@ -18,10 +19,14 @@ _UNREAD: Final[Json] = {"delivered": {"stream_seq": 0}, "ack_floor": {"stream_se
 
 async def capture(js: JetStream, lane: Pace) -> Capture | None:
     """What the capture stream and the movers' durable say; None while there is no such stream."""
-    stream, durable = await asyncio.gather(
-        js.find(lane, f"STREAM.INFO.{ADVISORIES_NAME}"),
-        js.find(lane, f"CONSUMER.INFO.{ADVISORIES_NAME}.{MOVER}"),
-    )
+    try:
+        stream, durable = await asyncio.gather(
+            js.find(lane, f"STREAM.INFO.{ADVISORIES_NAME}"),
+            js.find(lane, f"CONSUMER.INFO.{ADVISORIES_NAME}.{MOVER}"),
+        )
+    except Unreachable as error:
+        silence = js.unread(error, ADVISORIES_NAME)
+        raise Unavailable(silence.reason, silence.message) from error
     if stream is None:
         return None
     position = durable or {**_UNREAD, "num_pending": stream["state"]["messages"], "num_ack_pending": 0}
