@@ -47,15 +47,15 @@ class Watch:
 
     async def publish(self) -> int:
         """All events, each at its time; how many of them are to fail."""
-        ends, number, doomed = due(self.replay.rates), 0, 0
-        seconds = len(self.replay.rates)
-        while (moment := time.time() - self.begun) < seconds:
-            for number in range(number, out_by(ends, moment)):  # noqa: B020  (goes on where it was)
+        ends, out, doomed = due(self.replay.rates), 0, 0
+        while out < ends[-1]:
+            moment = time.time() - self.begun
+            for number in range(out, out_by(ends, moment)):
                 bad = fails(self.replay.failing, number, moment)
                 doomed += bad
                 headers = {"shop-fail": "Poison"} if bad else None
                 await self.stage.nats.publish(f"{self.replay.name}.made", b"{}", headers=headers)
-            number = out_by(ends, moment)
+            out = out_by(ends, moment)
             await asyncio.sleep(TICK)
         return doomed
 
