@@ -172,7 +172,7 @@ class Worker:
         if now < self._count_at:
             self.queue.at(COUNTS, self._count_at - now)
         elif await self._portion.recount(entry, counted):
-            self._count_at, self._counted_at = 0.0, now
+            self._count_at, self._counted_at = 0.0, self._shared.monotonic()
 
     async def _write_routes(self, *, full: bool) -> None:
         try:
