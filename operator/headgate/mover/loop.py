@@ -82,6 +82,7 @@ class Mover:
         self._ours: dict[tuple[str, str], bool] = {}
         self._hand: dict[str, tuple[Notice, float]] = {}  # what is worked on, by token, and since when
         self._delays: dict[str, Delay] = {}  # since the last look
+        self._logged: dict[str, str] = {}  # address -> reason, of the look before
 
     def stop(self) -> None:
         """Finish the turns under way and begin no other."""
@@ -260,12 +261,20 @@ class Mover:
     async def _look(self) -> None:
         """Notice that notices were lost, say why some wait, and forget what was learned about readers of others."""
         delays, self._delays = self._delays, {}
+        self._log_new(delays)
         seen = await self._messages.watch(delays.values())
         self._meter.backlog(seen.backlog)
         if seen.missed:
             self._meter.missed(seen.missed)
             log.error("notices were lost before a mover read them", extra={"at_most": seen.missed})
         self._ours.clear()
+
+    def _log_new(self, delays: Mapping[str, Delay]) -> None:
+        reasons = {address: delay.reason for address, delay in delays.items()}
+        for address, reason in reasons.items() - self._logged.items():
+            where = address or "no queue yet"
+            log.warning("what goes to %s waits: %s", where, reason, extra={"reason": reason})
+        self._logged = reasons
 
     async def _watch(self) -> None:
         while not self._stopping.is_set():

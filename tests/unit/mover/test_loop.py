@@ -63,6 +63,15 @@ async def test_why_something_waits_is_told_at_the_next_look_and_once() -> None:
     assert len(bench.messages.delays) == 1
 
 
+async def test_why_something_waits_is_logged_when_it_is_new(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(FakeMessages(answers=[Kept.FULL, Kept.FULL, Kept.MISSING]))
+    for _ in range(3):
+        await bench.mover.turn([notice(1)])
+        await bench.mover._look()
+    waits = "what goes to dead.1 waits: DeadLetterQueue"
+    assert [record.message for record in caplog.records] == [f"{waits}Full", f"{waits}Missing"]
+
+
 async def test_what_leads_nowhere_yet_is_told_of_no_address() -> None:
     bench = Bench(FakeMessages(marked={("orders", "mail")}))
     await bench.mover.turn([notice(1, reader="mail")])
