@@ -48,9 +48,9 @@ contract: setup ## One suite, every broker: the fake and real NATS servers
 	@echo "==> contract tests on real NATS servers (about a minute)"; $(BIN)/pytest -q -n 2 tests/contract
 
 kube: setup ## The operator on a real control plane
-	@echo "==> the local cluster, then the operator on a real control plane (about eight minutes; the first run builds it, six more)"
+	@echo "==> the local cluster, then the operator on a real control plane (about five minutes; the first run builds it, six more)"
 	@$(BIN)/pytest -q tests/local
-	@$(BIN)/pytest -q tests/kube
+	@$(BIN)/pytest -q -n 2 --dist loadfile tests/kube
 
 faults: setup ## Harm every call of operator and mover (about six minutes; CI runs it after `make test`)
 	@echo "==> fault tests (every call of a life goes wrong in every way: about six minutes)"; $(BIN)/pytest -q tests/faults

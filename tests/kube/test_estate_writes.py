@@ -32,16 +32,28 @@ class Scene:
     nats: JetStream
     operator: Operator
 
-    def writes(self, log: AuditLog) -> list[str]:
+    async def writes(self, log: AuditLog, least: int) -> list[str]:
         """What was written since the log was last read, as "verb resource"; refused writes count too.
+
+        A watch may tell of a write before the log does, so `least` writes are waited for.
 
         What an EventBroker has of its own is not of the object that brought something new into it: the ConfigMap that
         movers read, and how many objects there are, which is written for many of them at once.
         """
-        asked = [
-            r for r in self.operator.requests(log) if r.writes and not r.name.startswith("headgate-routes-")
-        ]
-        return [f"{r.verb} {r.resource}" for r in asked if r.resource != "eventbrokers/status"]
+        found: list[str] = []
+
+        async def enough() -> bool:
+            found.extend(
+                f"{r.verb} {r.resource}"
+                for r in self.operator.requests(log)
+                if r.writes
+                and not r.name.startswith("headgate-routes-")
+                and r.resource != "eventbrokers/status"
+            )
+            return len(found) >= least
+
+        await until(f"{least} writes are in the log", enough)
+        return found
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -64,13 +76,13 @@ async def test_a_topic_takes_two_writes_to_create_one_to_change_and_one_to_delet
 ) -> None:
     await scene.estate.put("EventTopic", "counted", topic("counted"))
     await scene.estate.ready("EventTopic", "counted")
-    create = scene.writes(audit)
+    create = await scene.writes(audit, 2)
     await scene.estate.put("EventTopic", "counted", topic("counted", retention={"maxAge": "2h"}))
     await scene.estate.ready("EventTopic", "counted")
-    update = scene.writes(audit)
+    update = await scene.writes(audit, 1)
     await scene.estate.delete("EventTopic", "counted")
     await scene.estate.gone("EventTopic", "counted")
-    delete = scene.writes(audit)
+    delete = await scene.writes(audit, 1)
     assert create == ["patch eventtopics", "patch eventtopics/status"]
     assert update == ["patch eventtopics/status"]
     assert delete == ["patch eventtopics"]
@@ -79,10 +91,10 @@ async def test_a_topic_takes_two_writes_to_create_one_to_change_and_one_to_delet
 async def test_a_group_with_a_binding_takes_three_writes(scene: Scene, audit: AuditLog) -> None:
     await scene.estate.put("EventTopic", "bound", topic("bound"))
     await scene.estate.ready("EventTopic", "bound")
-    scene.writes(audit)
+    await scene.writes(audit, 2)
     await scene.estate.put("ConsumerGroup", "bound", group("bound", binding={"configMapName": "bound"}))
     await scene.estate.ready("ConsumerGroup", "bound")
-    assert scene.writes(audit) == [
+    assert await scene.writes(audit, 3) == [
         "patch consumergroups",
         "create configmaps",
         "patch consumergroups/status",
