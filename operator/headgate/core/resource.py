@@ -146,7 +146,9 @@ class Observed:
     adopted: bool = False  # the mark says that the object was there before its owner
     managed: frozenset[str] = frozenset()  # optional settings that the mark says were set by its owner
     stats: Stats = Stats()
-    lapsed: str = ""  # the mark of an owner that is gone and kept its object: whoever comes next may replace it
+    lapsed: str = (
+        ""  # the mark of an owner that is gone and kept its object: whoever comes next may replace it
+    )
 
 
 @dataclass(frozen=True, slots=True)

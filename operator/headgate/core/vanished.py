@@ -39,7 +39,9 @@ class Word:
         ""  # status.lost.externalId of the EventBroker; forgotten: a new one is made of what is gone now
     )
     given: str = ""  # annotation headgate.dev/acknowledge of the EventBroker
-    waiting: Collection[Key] = ()  # what was not well when last looked at: of it alone an earlier word may speak
+    waiting: Collection[
+        Key
+    ] = ()  # what was not well when last looked at: of it alone an earlier word may speak
 
 
 def estate_vanished(
