@@ -12,7 +12,7 @@ from typing import Final
 from headgate.sim.ours import PERIOD, Ours
 from headgate.sim.play import Run, play
 from headgate.sim.setting import Failing, Scenario, Span, Terms, Trace, Workers
-from headgate.sim.traces import TRACES
+from headgate.sim.traces import MORE, TRACES
 
 RATE: Final = 5.0  # events per second and worker
 PER_REPLICA, IN_FLIGHT = 1, 200
@@ -35,6 +35,21 @@ class Replay:
     def cut(self, seconds: int) -> "Replay":
         """The same, over after so many seconds."""
         return Replay(self.name, self.about, self.rates[:seconds], self.start, self.minimum, self.failing)
+
+    @property
+    def in_flight(self) -> int:
+        """How many events may be in flight."""
+        return IN_FLIGHT if self.failing is None else self.failing.limit
+
+    @property
+    def attempts(self) -> int:
+        """How often an event is tried."""
+        return ATTEMPTS if self.failing is None else self.failing.attempts
+
+    @property
+    def wait(self) -> int:
+        """Seconds between two attempts."""
+        return WAIT if self.failing is None else self.failing.delay
 
     @property
     def events(self) -> int:
@@ -84,7 +99,7 @@ def scenario(replay: Replay, measured: Measured, phase: int = 0) -> Scenario:
         service_rate=measured.service_rate,
         pod_start=max(1, round(measured.pod_start)),
         concurrency=PER_REPLICA,
-        in_flight_limit=IN_FLIGHT,
+        in_flight_limit=replay.in_flight,
         replicas=replay.start,
     )
     terms = Terms(PROMISE, DRAIN_WITHIN, replay.minimum, MAXIMUM, IDLE_AFTER)
@@ -107,7 +122,8 @@ def _standard(name: str, factor: float, *spans: Span) -> tuple[float, ...]:
     return parts(TRACES[name].rates, spans, factor)
 
 
-_FAILING: Final = Failing(Span(30, 120), 0.2, WAIT, IN_FLIGHT, ATTEMPTS)
+_FAILING: Final = Failing(Span(30, 120), 0.2, WAIT, IN_FLIGHT, ATTEMPTS, inborn=True)
+_SATURATING: Final = Failing(Span(30, 130), 0.3, 20, 60, 2, inborn=True)
 _ALL: Final = (
     Replay(
         "spike",
@@ -129,6 +145,13 @@ _ALL: Final = (
         _standard("batch_idle", 0.03, Span(590, 710), Span(2390, 2510)),
         start=0,
         minimum=0,
+    ),
+    Replay(
+        "retry-storm",
+        "15/s, and for 100 s three of ten fail twice, 20 s apart, while 60 may be in flight",
+        parts(MORE["retry_storm"].rates, [Span(0, 240)], 0.15),
+        start=4,
+        failing=_SATURATING,
     ),
 )
 REPLAYS: Final = {replay.name: replay for replay in _ALL}

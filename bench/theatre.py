@@ -11,15 +11,12 @@ from typing import Any
 import aiohttp
 import nats
 from bench.replays import (
-    ATTEMPTS,
     DRAIN_WITHIN,
     IDLE_AFTER,
-    IN_FLIGHT,
     MAXIMUM,
     PER_REPLICA,
     PROMISE,
     RATE,
-    WAIT,
     Replay,
 )
 from bench.scene import PLURALS, VERSION, is_ready, say
@@ -94,6 +91,9 @@ class Theatre:
         name = replay.name
         topic = {"subjects": [f"{name}.>"], "retention": {"maxAge": "1h", "maxBytes": "64Mi"}}
         await self.put("EventTopic", topic_of(name), {"brokerRef": {"name": "main"}, "owner": OWNER, **topic})
+        policy = {"attempts": replay.attempts, "handlingTimeout": "10s", "deadline": "10m"}
+        waits = {"type": "Fixed", "initial": f"{replay.wait}s"}
+        await self.put("RetryPolicy", name, {**policy, "backoff": waits})
         await self.api.apply(f"{DEPLOYMENTS}/{name}", self._deployment(replay))
         await self.put("ConsumerGroup", name, _group(replay))
         await self.there(replay.start)
@@ -170,8 +170,8 @@ def _group(replay: Replay) -> Json:
         "owner": OWNER,
         "start": {"from": "Earliest"},
         "freshness": {"maxAge": f"{PROMISE}s"},
-        "concurrency": {"perReplica": PER_REPLICA, "total": IN_FLIGHT},
-        "retryPolicyRef": {"name": "patient"},
+        "concurrency": {"perReplica": PER_REPLICA, "total": replay.in_flight},
+        "retryPolicyRef": {"name": replay.name},
         "deadLetterQueueRef": {"name": DEAD},
         "binding": {"configMapName": f"{replay.name}-binding"},
         "scaling": {
@@ -216,7 +216,5 @@ async def _declare(made: Theatre) -> None:
     await made.api.apply(f"/api/v1/namespaces/{NAMESPACE}", body)
     broker = {"name": "main"}
     await made.put("EventBroker", "main", {"nats": {"servers": [made.server.url]}})
-    policy = {"attempts": ATTEMPTS, "handlingTimeout": "10s", "deadline": "10m"}
-    await made.put("RetryPolicy", "patient", {**policy, "backoff": {"type": "Fixed", "initial": f"{WAIT}s"}})
     kept = {"retention": {"maxAge": "24h", "maxBytes": "64Mi"}}
     await made.put("DeadLetterQueue", DEAD, {"brokerRef": broker, "owner": OWNER, **kept})

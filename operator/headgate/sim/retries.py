@@ -15,9 +15,11 @@ class Retries:
         self._due = [0.0] * later  # no longer put off, by how many attempts follow on the next one
         self._at: dict[int, list[float]] = {}  # the same of what can be handed out again from that second on
 
-    def now_or_due(self, second: int) -> bool:
+    def now_or_due(self, second: int, published: int) -> bool:
         """Whether events fail at that time, or failed before and are not done."""
-        return second in self.failing.span or self.waiting > 0
+        span = self.failing.span
+        fails = span.begin <= second and published < span.end if self.failing.inborn else second in span
+        return fails or self.waiting > 0
 
     def take(self, second: int, most: float) -> float:
         """Hand out again what is due, as far as somebody is there to do it."""
@@ -36,18 +38,20 @@ class Retries:
             self.waiting = 0.0
         return taken
 
-    def most(self, second: int, free: float) -> float:
+    def most(self, second: int, published: int, free: float) -> float:
         """First attempts that may begin, so that those which fail find room to wait."""
-        return free / self.failing.share if self._fails(second) and self.failing.share else float("inf")
+        bad = (published if self.failing.inborn else second) in self.failing.span
+        return (
+            free / self.failing.share
+            if bad and self.failing.share and self.failing.attempts > 1
+            else float("inf")
+        )
 
-    def fail(self, second: int, first: float) -> None:
-        """Note what fails of these first attempts."""
-        failed = first * self.failing.share if self._fails(second) else 0.0
+    def fail(self, second: int, exposed: float) -> None:
+        """Note what fails of first attempts in the span."""
+        failed = exposed * self.failing.share if self.failing.attempts > 1 else 0.0
         self.waiting += failed
         self._put_off(second, len(self._due) - 1, failed)
-
-    def _fails(self, second: int) -> bool:
-        return second in self.failing.span and self.failing.attempts > 1
 
     def _put_off(self, second: int, follow: int, events: float) -> None:
         if events > 0:

@@ -72,6 +72,7 @@ class Failing:
     delay: int  # seconds until the retry
     limit: int  # events that may be in flight, unless the workers have a limit of their own
     attempts: int = 2  # all of them but the last one fail
+    inborn: bool = False  # what was published in the span fails, whenever that is; else what is tried in it
 
 
 @dataclass(frozen=True, slots=True)

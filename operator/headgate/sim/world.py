@@ -14,7 +14,7 @@ from headgate.sim.pods import Crew
 from headgate.sim.policy import Look, Reading
 from headgate.sim.readers import Readers
 from headgate.sim.retries import Retries
-from headgate.sim.setting import Scenario
+from headgate.sim.setting import Failing, Scenario
 
 NEVER: Final = 10**9
 _ENDLESS: Final = float("inf")
@@ -71,7 +71,7 @@ class World:
         while self.now < until:
             if self.now >= self._turn:
                 self._change()
-            if self._retries is not None and self._retries.now_or_due(self.now):
+            if self._retries is not None and self._retries.now_or_due(self.now, self._next_published()):
                 self._storm(min(until, self._turn), self._retries)
             elif self._calm_since is None:
                 self._work(min(until, self._turn))
@@ -153,14 +153,29 @@ class World:
             self._level += self._arrivals[self.now]
             self._totals.append(self._level)
             again = retries.take(self.now, most)
-            room = min(rate * free / hold, retries.most(self.now, free))
+            room = min(rate * free / hold, retries.most(self.now, self._next_published(), free))
             first = min(self._level - self._at[0], most - again, room)
-            retries.fail(self.now, first)
+            retries.fail(self.now, self._exposed(first, retries.failing))
             self._at[0] += first
             self.now += 1
             self.worked += first + again
             self.repeated += again
             self.ages.append(max(0, self.now - bisect_right(self._totals, self._lowest(self.now) + _NEARLY)))
+
+    def _next_published(self) -> int:
+        """In which second the next event was published that a queue hands out."""
+        if self._calm_since is not None:
+            return self.now
+        return min(self.now, bisect_right(self._totals, self._at[0] + _NEARLY) - 1)
+
+    def _exposed(self, first: float, failing: Failing) -> float:
+        """How many of the next first attempts are among those of which a share fails."""
+        if not failing.inborn:
+            return first if self.now in failing.span else 0.0
+        begin, end = (
+            self._totals[min(edge, self.now + 1)] for edge in (failing.span.begin, failing.span.end)
+        )
+        return max(0.0, min(self._at[0] + first, end) - max(self._at[0], begin))
 
     def _free(self, waiting: float) -> float:
         """Events that may be handed out beside those that wait for a retry."""

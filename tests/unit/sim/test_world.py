@@ -46,6 +46,7 @@ mishaps = st.fixed_dictionaries(
             st.integers(1, 60),
             st.integers(1, 300),
             st.integers(1, 5),
+            st.booleans(),
         ),
         "start": st.integers(0, 5),
         "to_zero": st.just(value=True),
@@ -311,3 +312,22 @@ def test_events_that_fail_again_go_on_waiting(second: int, delayed: int) -> None
     reading = world.look().reading
     assert reading is not None
     assert reading.delayed == pytest.approx(delayed, abs=1)
+
+
+def late_storm(*, inborn: bool) -> World:
+    """Events wait for half a minute for their first attempt; those of the last ten seconds of it are bad."""
+    failing = Failing(Span(20, 30), 0.5, 5, 10_000, 2, inborn)
+    found = replace(trace([10] * 120, start=0), failing=failing)
+    world = World(Scenario(found, QUEUE, Terms(minimum=0, maximum=10)))
+    world.advance(30)
+    world.scale(4)
+    world.advance(120)
+    return world
+
+
+def test_events_that_are_bad_from_the_beginning_fail_whenever_they_are_tried() -> None:
+    assert late_storm(inborn=True).repeated == pytest.approx(50, abs=5)
+
+
+def test_nothing_fails_that_is_tried_when_the_trouble_is_over() -> None:
+    assert late_storm(inborn=False).repeated == 0
