@@ -20,7 +20,8 @@ from headgate.api import NatsConnection
 from headgate.brokers.base import BrokerError, Credentials, Refused, Unknown, Unreachable
 from headgate.brokers.nats.options import options
 
-_AUTH = ("authorization violation", "authentication", "authorization timeout", "maximum account")
+_AUTH = ("authorization violation", "authentication", "maximum account")
+_TOO_LATE = "timeout"  # the server did not wait for the login; that says nothing about the login
 _NO_RESPONDERS = "503"
 
 
@@ -244,7 +245,7 @@ class Link:
 
 
 def _is_auth(text: str) -> bool:
-    return any(word in text for word in _AUTH)
+    return _TOO_LATE not in text and any(word in text for word in _AUTH)
 
 
 async def _quietly_closed(client: Client) -> None:
