@@ -15,8 +15,8 @@ Json = dict[str, Any]
 PLAIN: Final = (CREATED, UPDATED, DELETED)
 WHOLE: Final = (CREATED, UPDATED, FAILED, DELETED)
 QUIET: Final = 2.2  # seconds; two full passes go by
-SETTLED: Final = 30.0  # seconds for a step of an undisturbed life
-STILL: Final = 0.1  # seconds without a call after which a look is worth its price
+SETTLED: Final = 60.0  # seconds for a step of an undisturbed life
+STILL: Final = 0.15  # seconds without a call after which a look is worth its price
 _numbers = itertools.count(1)
 
 
@@ -27,7 +27,7 @@ class Reference:
     steps: tuple[str, ...]
     pictures: dict[str, Json] = field(default_factory=dict)
     points: dict[Point, Call] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)  # a step takes, with all lanes at work
+    seconds: dict[str, float] = field(default_factory=dict)  # a step takes while other lanes are at work
     sure: set[Point] = field(
         default_factory=set
     )  # the first of every call that came in all lives without a fault

@@ -128,7 +128,7 @@ class _Trial:
                 continue
             if monotonic() > began + self._patience(step):
                 return found or ["O2 a watch that fell silent is still believed"]
-            await still(self.journal, 0.3)
+            await still(self.journal, 0.6)
         return []
 
     def _patience(self, step: str) -> float:
@@ -239,7 +239,7 @@ async def _clean(life: Life, *, spoiled: bool) -> None:
 
 
 async def rehearsed(lanes: Sequence[Lane], reference: Reference) -> None:
-    """Live once more in each lane without a fault, side by side and in haste: all have to end as the first life did.
+    """Live once more in some lanes without a fault, side by side and in haste: all have to end as the first life did.
 
     That tells which calls do not hang on the time, and how long a step takes when the machine has much to do.
     """
