@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.compared import Line, Seen, circumstances, compared, table
-from bench.replaying import policy, replayed
+from bench.replaying import POLICY, replayed
 from bench.replays import REPLAYS, Measured, Replay
 from bench.theatre import theatre
 
@@ -103,7 +103,7 @@ def main() -> int:
     write(kept)
     print(report(kept))
     for name, (_, seen) in kept.items():
-        if seen.policy != policy():
+        if seen.policy != POLICY:
             print(f"{name} was replayed under other code than that which predicts here")
     if asked.document:
         PAGE.write_text(document(PAGE.read_text(), report(kept)))

@@ -21,6 +21,7 @@ from headgate.local.demo.broker import Away
 
 TICK = 0.1
 CORE = Path(__file__).parents[1] / "operator" / "headgate" / "core"
+DECIDING = ("scal*.py", "lag.py", "rates.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ async def replayed(stage: Theatre, replay: Replay) -> Seen:
         load=sum(watch.loads) / len(watch.loads),
         dead=dead,
         doomed=doomed,
-        policy=policy(),
+        policy=POLICY,
         said=tuple(stage.said(replay.name)),
     )
 
@@ -148,10 +149,12 @@ def pod_start(replicas: Sequence[tuple[float, int]], came: Iterable[float]) -> f
     return median(took) if took else float(STARTING)
 
 
-def policy() -> str:
-    """Which code decides: what is measured under another one is not to be compared."""
-    text = b"".join(path.read_bytes() for path in sorted(CORE.glob("*.py")))
-    return hashlib.sha256(text).hexdigest()[:12]
+def _policy() -> str:
+    found = sorted(path for pattern in DECIDING for path in CORE.glob(pattern))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in found)).hexdigest()[:12]
+
+
+POLICY = _policy()  # which code decides: what was measured under another one is not to be compared
 
 
 def _done(ledger: Path, begun: float) -> list[float]:
