@@ -1,6 +1,6 @@
 """The terms in which the contract is written: settings to try, a broker and its surroundings, changes. Knows no broker."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,6 +11,7 @@ from headgate.core.claims import Claim, Owner, Record
 from headgate.core.plan import plan
 from headgate.core.progress import Progress
 from headgate.core.resource import Key, Observed, Resource
+from headgate.local.waiting import until
 
 OWNER_MARK = "headgate.dev/owner"  # under which name brokers keep the mark
 OWNER = Owner("installation", "EventTopic", "shop", "orders")
@@ -94,8 +95,15 @@ async def read(world: World, key: Key) -> Observed:
     return found
 
 
-async def progressed(world: World, key: Key) -> Progress:
-    """How far the one reader is."""
-    found = (await world.broker.progress([key]))[key]
-    assert isinstance(found, Progress), found
-    return found
+async def progressed(world: World, key: Key, when: Callable[[Progress], bool] = lambda _: True) -> Progress:
+    """How far the one reader is; where copies tell each other, as soon as that got around."""
+    seen: list[Progress] = []
+
+    async def so_far() -> bool:
+        found = (await world.broker.progress([key]))[key]
+        assert isinstance(found, Progress), found
+        seen.append(found)
+        return when(found)
+
+    await until("the reader is as far as it should be", so_far, limit=5)
+    return seen[-1]
