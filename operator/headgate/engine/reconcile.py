@@ -40,7 +40,7 @@ REFUSED_AGAIN: Final = 5.0  # seconds until credentials are read again that the 
 OUTDATED: Final = "AuthenticationFailed"  # where they were good a moment ago: read again at once
 ROUTES: Final = Ref("Routes", "", "")  # stands for the ConfigMap of movers in the queue
 COUNTS: Final = Ref("Counts", "", "")  # stands for what an EventBroker says about how many objects it has
-COUNTED_AGAIN: Final = 5.0  # seconds between two writes of that, however many objects come and go
+COUNTED_AGAIN: Final = 30.0  # seconds between two writes of that, however many objects come and go
 COUNTED_AFTER: Final = (
     1.0  # seconds until it is first written: whoever declares one object mostly declares more
 )
