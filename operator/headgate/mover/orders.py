@@ -105,7 +105,10 @@ class Orders:
                 closed[namespace or ""] = error
         if len(closed) == len(self._namespaces or (None,)):
             raise next(iter(closed.values()))
-        for name, refusal in closed.items():  # gone, and our rights with it: the others are served all the same
+        for (
+            name,
+            refusal,
+        ) in closed.items():  # gone, and our rights with it: the others are served all the same
             complain(Name(name, "*"), str(refusal))
         return found
 
