@@ -30,7 +30,12 @@ class Sight:
 
     age: float
     pending: int
+    in_flight: int
     workers: frozenset[int]
+
+    def is_busy(self, limit: int) -> bool:
+        """Whether every worker has something to do: more waits, and it may be handed out."""
+        return self.pending > 0 and self.in_flight + len(self.workers) <= limit
 
 
 @dataclass(slots=True)
@@ -79,7 +84,8 @@ class Watch:
         self.since.update({number: since - self.begun for number, since in workers.items()})
         self.loads.append(os.getloadavg()[0])
         age = time.time() - published if published is not None else 0.0
-        return Sight(max(0.0, age), durable["num_pending"], frozenset(workers))
+        counts = durable["num_pending"], durable["num_ack_pending"]
+        return Sight(max(0.0, age), *counts, frozenset(workers))
 
     async def follow(self) -> None:
         """Every number of replicas that the workload is to have."""
@@ -115,7 +121,10 @@ async def replayed(stage: Theatre, replay: Replay) -> Seen:
         pending=tuple(watch.sights[each].pending for each in seconds if each in watch.sights),
         workers=tuple(len(watch.sights[each].workers) for each in seconds if each in watch.sights),
         replicas=tuple(each for each in watch.replicas if each[0] <= len(replay.rates)),
-        measured=Measured(service_rate(watch.sights, done), pod_start(watch.replicas, watch.since.values())),
+        measured=Measured(
+            service_rate(watch.sights, done, replay.in_flight),
+            pod_start(watch.replicas, watch.since.values()),
+        ),
         load=sum(watch.loads) / len(watch.loads),
         dead=dead,
         doomed=doomed,
@@ -124,12 +133,12 @@ async def replayed(stage: Theatre, replay: Replay) -> Seen:
     )
 
 
-def service_rate(sights: dict[int, Sight], done: Iterable[float]) -> float:
-    """Events per second of one worker in seconds in which more waited all the time."""
+def service_rate(sights: dict[int, Sight], done: Iterable[float], limit: int) -> float:
+    """Events per second of one worker in seconds in which all of them had something to do."""
     busy = {
         each
         for each, sight in sights.items()
-        if sight.pending and each + 1 in sights and sights[each + 1].pending
+        if each + 1 in sights and sight.is_busy(limit) and sights[each + 1].is_busy(limit)
     }
     worked = sum(len(sights[each].workers & sights[each + 1].workers) for each in busy)
     attempts = sum(int(each) in busy for each in done)

@@ -114,18 +114,19 @@ def test_how_long_workers_take_to_come(
     assert pod_start(replicas, came) == pytest.approx(found)
 
 
-def sights(pending: list[int], workers: int) -> dict[int, Sight]:
-    """One look a second."""
-    return {second: Sight(0.0, each, frozenset(range(workers))) for second, each in enumerate(pending, 1)}
+def sights(pending: list[int], in_flight: int) -> dict[int, Sight]:
+    """One look a second at two workers."""
+    return {second: Sight(0.0, each, in_flight, frozenset({1, 2})) for second, each in enumerate(pending, 1)}
 
 
 @pytest.mark.parametrize(
-    ("pending", "done", "found"),
+    ("pending", "in_flight", "done", "found"),
     [
-        pytest.param([0, 0, 0], [1.5, 2.5], RATE, id="nobody was ever busy: the rate that is built in"),
-        pytest.param([5, 5, 5], [1.1, 1.2, 2.3, 2.9], 1.0, id="all that busy workers did"),
-        pytest.param([5, 5, 0, 0], [1.1, 1.2, 3.5, 3.6], 1.0, id="what idle ones did does not count"),
+        pytest.param([0, 0, 0], 2, [1.5, 2.5], RATE, id="nobody was ever busy: the rate that is built in"),
+        pytest.param([5, 5, 5], 2, [1.1, 1.2, 2.3, 2.9], 1.0, id="all that busy workers did"),
+        pytest.param([5, 5, 0, 0], 2, [1.1, 1.2, 3.5, 3.6], 1.0, id="what idle ones did does not count"),
+        pytest.param([5, 5, 5], 9, [1.5], RATE, id="nobody is busy while nothing may be handed out"),
     ],
 )
-def test_what_one_worker_handles(pending: list[int], done: list[float], found: float) -> None:
-    assert service_rate(sights(pending, 2), done) == pytest.approx(found)
+def test_what_one_worker_handles(pending: list[int], in_flight: int, done: list[float], found: float) -> None:
+    assert service_rate(sights(pending, in_flight), done, limit=10) == pytest.approx(found)
