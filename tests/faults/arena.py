@@ -14,7 +14,7 @@ from tests.faults.life import DELETED, FAILED
 from tests.faults.reference import PLAIN, WHOLE, Reference
 from tests.faults.trial import Verdict, tried
 
-TRIES: Final = 3  # lives, until a call comes that need not come in every life
+TRIES: Final = 5  # lives, until a call comes that need not come in every life
 SAY_EVERY: Final = 30.0  # seconds
 
 

@@ -18,6 +18,7 @@ from headgate.local.errors import LocalError
 
 Json = dict[str, Any]
 IN_TIME: Final = 2.0  # seconds, and what the step may take twice over: its own work, and that of a full pass
+AT_LEAST: Final = 15.0  # seconds that are granted all the same: other work may come to a machine at any time
 AGAIN: Final = 5.0  # seconds until what a killed mover had in hand comes to another one
 UNSEEN: Final = 85.0  # seconds until a watch that tells nothing has to be given up
 LATE: Final = 1.5  # seconds for a call that is still to come when all is well already
@@ -137,7 +138,7 @@ class _Trial:
         if self.fault is not None and self.fault.kind is Kind.SILENT:
             return UNSEEN
         again = AGAIN if self.fault is not None and self.fault.point.actor == MOVER else 0.0
-        return IN_TIME + 2 * self.reference.seconds[step] + again
+        return max(AT_LEAST, IN_TIME + 2 * self.reference.seconds[step]) + again
 
     async def _differences(self, step: str) -> list[str]:
         """From how all looks in a life without a fault; of what somebody declared meanwhile, in a life with just that."""
