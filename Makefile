@@ -70,8 +70,8 @@ lock: ## Renew requirements.lock
 sim: setup ## Play the standard traces in every setting, renew docs/simulation.md (CHECK=1: only compare)
 	@echo "==> sim: 13 traces, 14 settings (about two minutes)"; $(BIN)/python -m bench.simulation $(if $(CHECK),--check) $(if $(ACCEPT),--accept)
 
-reality: setup ## Replay four traces on real workers at true speed, renew their part of docs/simulation.md
-	@echo "==> reality: four traces of four minutes (about eighteen minutes)"; $(BIN)/python -m bench.reality --document
+reality: setup ## Replay five traces on real workers at true speed, renew their part of docs/simulation.md
+	@echo "==> reality: five traces of four minutes (about 22 minutes)"; $(BIN)/python -m bench.reality --document
 
 bench: setup ## Measure against the floor, print the figures
 	@$(BIN)/python -m bench.run

@@ -1,11 +1,14 @@
 """What was measured beside what was predicted, and where the two are too far apart. Measures and predicts nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench.replays import PROMISE, Measured, Replay, middle, predicted
+from bench.replays import PROMISE, RHYTHM, Measured, Replay, predicted
 
+from headgate.sim.play import Figures
+
+PHASES: Final = 9  # half a second apart
 FAR: Final = 0.25  # of the prediction
 LATE, OLDEST, REPLICAS, CHANGES = "late s", "oldest s", "replica-seconds", "changes"
 SLACK: Final = {LATE: 10.0, OLDEST: 5.0, REPLICAS: 60.0, CHANGES: 1.0}  # what is too little to speak of
@@ -61,14 +64,25 @@ def area(changes: Sequence[tuple[float, int]], end: float) -> float:
 
 def compared(replay: Replay, seen: Seen) -> list[Line]:
     """Each figure of a replay."""
-    runs = [run.figures for run in predicted(replay, seen.measured)]
-    rows: tuple[tuple[str, float, list[float]], ...] = (
-        (LATE, late(seen.ages), [each.violation for each in runs]),
-        (OLDEST, max(seen.ages, default=0.0), [each.peak_age for each in runs]),
-        (REPLICAS, area(seen.replicas, len(replay.rates)), [each.replica_seconds for each in runs]),
-        (CHANGES, len(seen.replicas) - 1, [each.events for each in runs]),
+    looked = seen.replicas[1][0] if len(seen.replicas) > 1 else 0.0  # changes are made when one looked
+    expected, *others = (
+        predicted(replay, seen.measured, looked + RHYTHM * part / PHASES).figures for part in range(PHASES)
     )
-    return [Line(replay.name, what, got, middle(of), min(of), max(of)) for what, got, of in rows]
+    rows: tuple[tuple[str, float, Callable[[Figures], float]], ...] = (
+        (LATE, late(seen.ages), lambda each: each.violation),
+        (OLDEST, max(seen.ages, default=0.0), lambda each: each.peak_age),
+        (REPLICAS, area(seen.replicas, len(replay.rates)), lambda each: each.replica_seconds),
+        (CHANGES, len(seen.replicas) - 1, lambda each: each.events),
+    )
+    return [
+        Line(replay.name, what, got, of(expected), *_span(map(of, (expected, *others))))
+        for what, got, of in rows
+    ]
+
+
+def _span(values: Iterable[float]) -> tuple[float, float]:
+    found = sorted(values)
+    return found[0], found[-1]
 
 
 def table(lines: Iterable[Line]) -> str:

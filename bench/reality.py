@@ -62,7 +62,9 @@ def report(kept: Kept) -> str:
     """The table and what held meanwhile, as it is printed and as it stands on the page."""
     lines: list[Line] = [line for replay, seen in kept.values() for line in compared(replay, seen)]
     held = "".join(f"- {circumstances(name, seen)}.\n" for name, (_, seen) in kept.items())
-    return f"\n{table(lines)}\nOn {os.cpu_count()} cores that other programs used too:\n\n{held}\n"
+    policies = ", ".join(sorted({seen.policy for _, seen in kept.values()}))
+    where = f"On {os.cpu_count()} cores that other programs used too, decided by the code with the digest {policies}"
+    return f"\n{table(lines)}\n{where}:\n\n{held}\n"
 
 
 def document(text: str, found: str) -> str:

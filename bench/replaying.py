@@ -17,10 +17,11 @@ from bench.replays import RATE, Measured, Replay, due, fails, out_by
 from bench.scene import say
 from bench.theatre import DEAD, DEPLOYMENTS, STARTING, Theatre, topic_of
 
+from headgate.core import scale
 from headgate.local.demo.broker import Away
 
 TICK = 0.1
-CORE = Path(__file__).parents[1] / "operator" / "headgate" / "core"
+CORE = Path(scale.__file__).parent
 DECIDING = ("scal*.py", "lag.py", "rates.py")
 
 

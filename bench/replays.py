@@ -6,14 +6,16 @@ Only time in which nothing new happens is left out, and rates are lowered; promi
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from statistics import median
 from typing import Final
 
-from headgate.sim.ours import PERIOD, Ours
+from headgate.engine.sampler import PERIOD
+from headgate.sim.ours import Ours
 from headgate.sim.play import Run, play
+from headgate.sim.policy import Look
 from headgate.sim.setting import Failing, Scenario, Span, Terms, Trace, Workers
 from headgate.sim.traces import MORE, TRACES
 
+RHYTHM: Final = PERIOD.total_seconds()
 RATE: Final = 5.0  # events per second and worker
 PER_REPLICA, IN_FLIGHT = 1, 200
 MAXIMUM: Final = 12
@@ -58,6 +60,19 @@ class Replay:
 
 
 @dataclass(frozen=True, slots=True)
+class _Ours:
+    """Headgate's policy in the rhythm that the operator really has, which is none of whole seconds."""
+
+    policy: Ours
+    name: str = "headgate"
+    period: float = RHYTHM
+
+    def replicas(self, look: Look) -> int:
+        """As the policy says."""
+        return self.policy.replicas(look)
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """What real workers turned out to be like."""
 
@@ -91,8 +106,8 @@ def fails(failing: Failing | None, number: int, moment: float) -> bool:
     return int((number + 1) * failing.share) > int(number * failing.share)
 
 
-def scenario(replay: Replay, measured: Measured, phase: int = 0) -> Scenario:
-    """The same as the simulator sees it; the phase says in which second the operator looks for the first time."""
+def scenario(replay: Replay, measured: Measured) -> Scenario:
+    """The same as the simulator sees it."""
     trace = Trace(replay.name, replay.about, replay.rates, noise=0.0, failing=replay.failing)
     workers = Workers(
         partitions=None,
@@ -103,19 +118,13 @@ def scenario(replay: Replay, measured: Measured, phase: int = 0) -> Scenario:
         replicas=replay.start,
     )
     terms = Terms(PROMISE, DRAIN_WITHIN, replay.minimum, MAXIMUM, IDLE_AFTER)
-    return Scenario(trace, workers, terms, PERIOD + phase)
+    return Scenario(trace, workers, terms)
 
 
-def predicted(replay: Replay, measured: Measured) -> list[Run]:
-    """What the simulator expects, once for every second in which the operator may look first."""
-    scenarios = [scenario(replay, measured, phase) for phase in range(PERIOD)]
-    return [play(each, Ours(each)) for each in scenarios]
-
-
-def middle(values: Iterable[float]) -> float:
-    """What is in the middle; 0 of nothing."""
-    found = sorted(values)
-    return float(median(found)) if found else 0.0
+def predicted(replay: Replay, measured: Measured, looked: float) -> Run:
+    """What the simulator expects of an operator that looked at that moment, and in its rhythm before and after it."""
+    found = scenario(replay, measured)
+    return play(found, _Ours(Ours(found)), looked)
 
 
 def _standard(name: str, factor: float, *spans: Span) -> tuple[float, ...]:

@@ -1,6 +1,8 @@
 """One trace played under one policy, and what came of it. Knows no particular policy."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count, takewhile
 
 from headgate.sim.policy import Policy
 from headgate.sim.setting import Scenario
@@ -35,11 +37,11 @@ class Run:
     replicas: tuple[tuple[int, int], ...]  # second and number, at the beginning and at every change
 
 
-def play(scenario: Scenario, policy: Policy) -> Run:
-    """The trace from beginning to end; the seed also says when the policy first looks."""
+def play(scenario: Scenario, policy: Policy, first: float | None = None) -> Run:
+    """The trace from beginning to end; the seed also says when the policy first looks, where that is not given."""
     world = World(scenario)
     changes = [(0, scenario.start)]
-    for second in range(scenario.seed % policy.period, scenario.seconds, policy.period):
+    for second in _looks(scenario.seed if first is None else first, policy.period, scenario.seconds):
         world.advance(second)
         wanted = policy.replicas(world.look())
         if wanted != changes[-1][1]:
@@ -47,6 +49,11 @@ def play(scenario: Scenario, policy: Policy) -> Run:
             changes.append((second, wanted))
     world.advance(scenario.seconds)
     return Run(policy.name, scenario, _figures(world, scenario, changes), tuple(world.ages), tuple(changes))
+
+
+def _looks(first: float, period: float, end: int) -> Iterator[int]:
+    """In which seconds a policy looks whose period need not be a whole number of them."""
+    return takewhile(lambda second: second < end, map(round, count(first % period, period)))
 
 
 def _figures(world: World, scenario: Scenario, changes: list[tuple[int, int]]) -> Figures:

@@ -47,7 +47,7 @@ class Policy(Protocol):
         ...
 
     @property
-    def period(self) -> int:
+    def period(self) -> float:
         """Seconds between two looks."""
         ...
 

@@ -59,7 +59,7 @@ def test_late_is_what_is_older_than_promised() -> None:
 
 def seen(name: str, measured: Measured, *, longer: int = 0) -> Seen:
     """What the simulator would have seen itself, or with an oldest event that is late for longer."""
-    run = predicted(REPLAYS[name], measured)[2]
+    run = predicted(REPLAYS[name], measured, 42.0)
     ages = [float(age) for age in run.ages]
     ages[-longer or len(ages) :] = [99.0] * longer
     replicas = tuple((float(second), count) for second, count in run.replicas)

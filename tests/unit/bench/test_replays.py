@@ -5,11 +5,11 @@ from bench.replays import (
     MAXIMUM,
     RATE,
     REPLAYS,
+    RHYTHM,
     Measured,
     Replay,
     due,
     fails,
-    middle,
     out_by,
     parts,
     predicted,
@@ -80,29 +80,20 @@ def test_a_replay_takes_minutes_and_workers_that_a_small_machine_has(replay: Rep
 
 @pytest.mark.parametrize("replay", REPLAYS.values(), ids=str)
 def test_a_replay_makes_the_simulator_scale(replay: Replay) -> None:
-    for run in predicted(replay, Measured(RATE, 7.0)):
-        assert run.figures.events >= 1
+    assert predicted(replay, Measured(RATE, 7.0), 0.0).figures.events >= 1
 
 
 def test_the_simulator_plays_what_was_replayed_on_workers_as_they_were_measured() -> None:
     replay = REPLAYS["spike"].cut(60)
-    found = scenario(replay, Measured(4.8, 7.6), phase=3)
+    found = scenario(replay, Measured(4.8, 7.6))
     assert (found.seconds, found.start, found.minimum) == (60, replay.start, replay.minimum)
     assert (found.workers.service_rate, found.workers.pod_start) == (4.8, 8)
     assert found.workers.partitions is None
     assert found.trace.noise == 0
 
 
-def test_each_prediction_begins_to_look_in_another_second() -> None:
-    runs = predicted(REPLAYS["step"], Measured(RATE, 7.0))
-    firsts = [run.replicas[1][0] for run in runs]
-    assert len({first % 5 for first in firsts}) == 5
-
-
-@pytest.mark.parametrize(
-    ("values", "found"),
-    [([], 0), ([3], 3), ([9, 1, 2], 2), ([1, 2], 1.5)],
-    ids=["nothing", "one", "three", "between two"],
-)
-def test_what_is_in_the_middle(values: list[float], found: float) -> None:
-    assert middle(values) == found
+@pytest.mark.parametrize("looked", [40.0, 41.3, 43.9])
+def test_a_prediction_follows_the_rhythm_of_the_operator_that_was_seen(looked: float) -> None:
+    first = predicted(REPLAYS["step"], Measured(RATE, 7.0), looked).replicas[1][0]
+    looks = {round(looked + RHYTHM * number) for number in range(-10, 10)}
+    assert first in looks

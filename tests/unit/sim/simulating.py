@@ -32,7 +32,7 @@ class Script:
 
     at: dict[int, int]
     name: str = "script"
-    period: int = 1
+    period: float = 1
     looks: list[Look] = field(default_factory=list)
 
     def replicas(self, look: Look) -> int:

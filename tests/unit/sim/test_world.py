@@ -331,3 +331,17 @@ def test_events_that_are_bad_from_the_beginning_fail_whenever_they_are_tried() -
 
 def test_nothing_fails_that_is_tried_when_the_trouble_is_over() -> None:
     assert late_storm(inborn=False).repeated == 0
+
+
+@pytest.mark.parametrize(
+    ("period", "first", "seconds"),
+    [
+        pytest.param(5, None, [3, 8, 13, 18], id="the seed says when it first looks"),
+        pytest.param(5, 11, [1, 6, 11, 16], id="unless a moment is given at which it looks"),
+        pytest.param(4.5, 11, [2, 6, 11, 16], id="whose period need not be whole seconds"),
+    ],
+)
+def test_a_policy_looks_in_its_rhythm(period: float, first: float | None, seconds: list[int]) -> None:
+    script = Script({}, period=period)
+    play(scenario([10] * 20, seed=8), script, first)
+    assert [look.second for look in script.looks] == seconds
