@@ -75,7 +75,9 @@ async def estate(stage: Scene, names: Sequence[str], *, groups: bool) -> None:
         counts = status.get("objects") or {}
         return ready and counts.get("topics") == len(names) and counts.get("groups", 0) == len(names) * groups
 
-    await until("the estate is Ready and measured, and its EventBroker counts it", settled, limit=600, every=1)
+    await until(
+        "the estate is Ready and measured, and its EventBroker counts it", settled, limit=600, every=1
+    )
 
 
 def _is_measured(item: Json) -> bool:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headgate.core.schedule import Window, is_on, is_time_zone, minimum, unreadable_cron
@@ -76,6 +76,7 @@ def test_time_zones_are_those_of_the_database() -> None:
     assert not is_time_zone("../../etc/passwd")
 
 
+CHANGES = [(moment - datetime(2026, 1, 1)).days for moment in (datetime(2026, 3, 29), datetime(2026, 10, 25))]  # noqa: DTZ001  (days)
 MINUTES = st.integers(min_value=0, max_value=2 * 366 * 24 * 60)
 
 
@@ -86,8 +87,9 @@ def test_a_moment_is_the_same_wherever_its_clock_hangs(minutes: int, seconds: in
     assert is_on(NIGHT, now) == is_on(NIGHT, elsewhere)
 
 
-@given(day=st.integers(min_value=0, max_value=730))
-def test_a_daily_window_is_on_for_its_duration_on_every_day(day: int) -> None:
-    midnight = datetime(2026, 1, 1, 12, tzinfo=UTC) + timedelta(days=day)
-    minutes = sum(is_on(NIGHT, midnight + timedelta(minutes=number)) for number in range(24 * 60))
+@given(day=st.sampled_from(CHANGES) | st.integers(min_value=0, max_value=730))
+@settings(max_examples=20)
+def test_a_nightly_window_is_on_for_its_duration_in_every_night(day: int) -> None:
+    midnight = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=day)
+    minutes = sum(is_on(NIGHT, midnight + timedelta(minutes=number)) for number in range(4 * 60))
     assert minutes == 45
