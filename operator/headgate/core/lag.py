@@ -4,12 +4,14 @@ Counters of brokers restart, answers lack partitions, clocks step back: none of 
 appeared or like work that is done. Whatever cannot be compared with the past starts a new one.
 """
 
+import itertools
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from headgate.core.progress import PartitionProgress, Progress
+from headgate.core.spread import Marks, Spread, marked, spread
 
 RECENT: Final = timedelta(seconds=15)  # three looks: what is going on
 SLOW: Final = timedelta(seconds=120)  # what is usual
@@ -17,6 +19,9 @@ STALE: Final = timedelta(seconds=15)
 LOST: Final = timedelta(seconds=60)
 _SHORTEST: Final = timedelta(seconds=2)  # a rate over less is noise
 _KEEP: Final = 64
+_THIRD: Final = timedelta(seconds=40)
+_THIRDS: Final = 3
+_UNMOVED: Final = timedelta(seconds=20)  # a partition that stands still for a moment is not stuck
 _ENOUGH: Final = 30  # finished events that make a rate trustworthy
 _SHORT_LOOK: Final = timedelta(seconds=8)  # the least that a rate is learned from, given enough events
 _LONG_LOOK: Final = timedelta(seconds=12)  # the least otherwise
@@ -69,6 +74,7 @@ class History:
     pressed_since: datetime | None = None  # something pending at every look
     working_since: datetime | None = None  # events get finished
     finished_at: datetime | None = None
+    track: tuple[Marks, ...] = ()  # where members read partitions of their own
 
     @property
     def at_rest(self) -> bool:
@@ -91,6 +97,8 @@ class Lag:
     arriving: float | None = None  # events per second lately; None: not known yet
     usual: float | None = None  # the same over a longer while
     finishing: float | None = None  # events per second that workers got done lately
+    level: float | None = None  # events that arrive per second, over forty seconds
+    growing: float = 0.0  # events per second more in every second, for two minutes without a break
     idle_for: timedelta | None = None  # nothing pending, in flight, delayed or stranded
     pressed_for: timedelta = _NOTHING  # something has been pending without a break
     working_for: timedelta = _NOTHING  # events have been finished without a long break
@@ -99,6 +107,7 @@ class Lag:
     repeats_at_most: int = 0
     samples: tuple[Sample, ...] = ()
     behind: timedelta = _NOTHING  # what to add to the time of a sample for it to be ours
+    spread: Spread | None = None  # where members read partitions of their own
 
     @property
     def at_rest(self) -> bool:
@@ -136,6 +145,7 @@ def seen(history: History, progress: Progress, now: datetime) -> History:
         pressed_since=(history.pressed_since or now) if progress.pending else None,
         working_since=history.working_since if working else (now if finished else None),
         finished_at=now if finished else history.finished_at,
+        track=_track(history, progress),
     )
 
 
@@ -151,8 +161,9 @@ def unmoved(history: History, now: datetime) -> History:
     return replace(
         history,
         samples=_trimmed((*before, still)),
-        last=replace(history.last, at=history.last.at + passed),
+        last=(still_last := replace(history.last, at=history.last.at + passed)),
         received=now,
+        track=_track(history, still_last),
     )
 
 
@@ -175,6 +186,8 @@ def figures(history: History, now: datetime, patience: timedelta, stale_after: t
         arriving=_arriving(history.samples, RECENT),
         usual=_arriving(history.samples, SLOW),
         finishing=_finishing(history.samples),
+        level=_arriving(history.samples, _THIRD),
+        growing=_growing(history.samples),
         idle_for=_since(history.empty_since, now),
         pressed_for=_since(history.pressed_since, now) or _NOTHING,
         working_for=_since(history.working_since, now) or _NOTHING,
@@ -183,6 +196,7 @@ def figures(history: History, now: datetime, patience: timedelta, stale_after: t
         repeats_at_most=last.repeats_at_most,
         samples=history.samples,
         behind=received - last.at,
+        spread=spread(history.track, passed.total_seconds(), max(_UNMOVED, patience / 3)),
     )
 
 
@@ -218,7 +232,15 @@ def _begin(progress: Progress, now: datetime) -> History:
         empty_since=now if _empty(progress) else None,
         stuck_since=now if _abandoned(progress) else None,
         pressed_since=now if progress.pending else None,
+        track=marked((), progress) if progress.exclusive else (),
     )
+
+
+def _track(history: History, progress: Progress) -> tuple[Marks, ...]:
+    if not progress.exclusive:
+        return ()
+    same = history.last is not None and len(history.last.partitions) == len(progress.partitions)
+    return marked(history.track if same else (), progress)
 
 
 def _restarted(before: Progress, after: Progress) -> bool:
@@ -319,3 +341,20 @@ def _arriving(samples: tuple[Sample, ...], window: timedelta) -> float | None:
 def _finishing(samples: tuple[Sample, ...]) -> float | None:
     found = _window(samples, RECENT)
     return None if found is None else max(0, found[1].finished - found[0].finished) / found[2]
+
+
+def _growing(samples: tuple[Sample, ...]) -> float:
+    """The smaller rise from each third of the long window to the next: a jump is no trend."""
+    newest = samples[-1]
+    marks = [newest]
+    for sample in reversed(samples):
+        if newest.at - sample.at >= _THIRD * len(marks):
+            marks.append(sample)
+    if len(marks) <= _THIRDS:
+        return 0.0
+    rates = [_between(older, newer) for newer, older in itertools.pairwise(marks)]
+    return max(0.0, min(a - b for a, b in itertools.pairwise(rates)) / _THIRD.total_seconds())
+
+
+def _between(first: Sample, last: Sample) -> float:
+    return (last.arrived - first.arrived) / (last.at - first.at).total_seconds()

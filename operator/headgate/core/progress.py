@@ -11,6 +11,7 @@ class PartitionProgress:
     head: int  # last position written
     delivered: int  # last position handed out for the first time
     settled: int  # every position up to here is settled for good
+    owner: int | None = None  # which member reads it, where the broker says so
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Progress:
     redelivered: int = 0
     waiting: int = 0  # requests for events that stand open: somebody is there
     members: int | None = None  # where the broker knows
+    exclusive: bool = False  # a partition is read by one member at a time
     oldest_pending: datetime | None = None  # when the oldest never-delivered event was published
     oldest_unsettled: datetime | None = None
     checkpoint: str = ""  # a lost reader restarts here: repeats, never gaps

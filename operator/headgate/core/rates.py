@@ -23,10 +23,9 @@ def learn(known: float | None, lag: Lag, replicas: int, since: datetime, now: da
     """
     if replicas < 1 or lag.sight is not Sight.FRESH:
         return known
-    found = pace(lag, max(since, now - lag.working_for))
-    if found is None or found.rate <= 0:
+    seen = _paced(lag, replicas, max(since, now - lag.working_for))
+    if seen is None:
         return _lifted(known, lag, replicas, now - since)
-    seen = found.rate / replicas
     if known is None:
         return seen
     if seen < known and now - since < STARTING:
@@ -34,10 +33,21 @@ def learn(known: float | None, lag: Lag, replicas: int, since: datetime, now: da
     return known + _WEIGHT * (seen - known)
 
 
+def _paced(lag: Lag, replicas: int, since: datetime) -> float | None:
+    """What one replica got done per second while it always had more to do."""
+    if lag.spread is not None:
+        return lag.spread.paced
+    found = pace(lag, since)
+    return None if found is None or found.rate <= 0 else found.rate / replicas
+
+
 def _lifted(known: float | None, lag: Lag, replicas: int, settled: timedelta) -> float | None:
     if known is None or lag.finishing is None or settled < 2 * RECENT:
         return known
-    return min(max(known, lag.finishing / replicas), known * _LIFT)
+    shown = lag.finishing
+    if lag.spread is not None:  # commits come in steps, so that a short look at them exaggerates
+        shown = min(shown, lag.usual or 0.0)
+    return min(max(known, shown / replicas), known * _LIFT)
 
 
 def remembered(rate: float | None, before: Mapping[str, str]) -> Mapping[str, str]:

@@ -70,7 +70,7 @@ OF_FLOW: Final[Mapping[str, Meaning]] = {
         "Nothing.",
     ),
     "WouldMissFreshness": Meaning(
-        "With fewer replicas the newest event would wait longer than promised.",
+        "With fewer replicas an event would wait longer than promised.",
         "Nothing.",
     ),
     "WouldDrainTooSlowly": Meaning(
@@ -104,6 +104,19 @@ OF_FLOW: Final[Mapping[str, Meaning]] = {
     "ConcurrencyLimit": Meaning(
         "More replicas could not handle more at the same time.",
         "Raise concurrency.total, if what the workers use can stand it.",
+    ),
+    "ScaleUpIneffective": Meaning(
+        "The replicas that were added last got no more done; they were taken back, and more are held for a while.",
+        "Look for what all workers wait for: a database, a lock, a quota. The hold ends by itself, at once when "
+        "more gets done.",
+    ),
+    "PartitionHot": Meaning(
+        "One partition gets more events than one replica can handle, so that more replicas would not help.",
+        "Spread the key over more partitions, or make the worker faster.",
+    ),
+    "PartitionStalled": Meaning(
+        "Partitions make no progress while others do; they are left out of what replicas are needed for.",
+        "Look at the event they stand at and at their worker's log; a retry policy gets past a poisonous event.",
     ),
     "RateUnknown": Meaning(
         "Work waits, and how fast a replica handles it is still being learned.",

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Protocol
 
+from headgate.core import habits
 from headgate.core.estate import Ref
 from headgate.core.lag import Lag, Sight
 from headgate.core.rates import remembered
@@ -315,6 +316,7 @@ class Autoscaler:
         rate = memory.state.rates.get(str(member.group)) if member.capacity is None else None
         found = {
             **remembered(rate, kept),
+            **habits.kept(memory.state.habits, kept),
             **({LEFT_AT_ZERO: str(member.target)} if memory.left_at_zero else {}),
         }
         return found or NOTHING

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
+from headgate.core.habits import known
 from headgate.core.lag import Sight
 from headgate.core.rates import recalled
-from headgate.core.scaling import Decision, Reason, State
+from headgate.core.scaling import NO_HABITS, Decision, Reason, State
 from headgate.core.workload import NOTHING, Member, Workload
 from headgate.kube.values import Scale
 
@@ -32,9 +33,10 @@ class Memory:
 
 
 def restored(workload: Workload) -> Memory:
-    """What an earlier run remembered: learned rates, and the reason that status gives for the present number."""
+    """What an earlier run remembered: what was learned, and the reason that status gives for the present number."""
     rates = {str(m.group): rate for m in workload.members if (rate := recalled(m.learned)) is not None}
-    state = State(rates=rates)
+    seen = (known(m.learned) for m in workload.members)
+    state = State(rates=rates, habits=next((habits for habits in seen if habits != NO_HABITS), NO_HABITS))
     shown = workload.members[0].shown
     if shown is not None and shown.reason in set(Reason):
         state = replace(state, decision=Decision(shown.desired, Reason(shown.reason), shown.message))

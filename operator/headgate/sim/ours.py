@@ -8,9 +8,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from headgate.core import habits
 from headgate.core.lag import History, figures, seen, unmoved
 from headgate.core.progress import PartitionProgress, Progress
-from headgate.core.rates import recalled, remembered
+from headgate.core.rates import NO_RATES, recalled, remembered
 from headgate.core.scale import decide
 from headgate.core.scaling import Decision, Load, Observation, Rule, State
 from headgate.sim.policy import Look, Reading
@@ -38,6 +39,7 @@ class Ours:
         self._state = _restored(terms.learned)
         self._history = History()
         self._heads: tuple[int, ...] = ()
+        self._exclusive = scenario.workers.partitions is not None
         self._limit, self._concurrency = scenario.in_flight_limit, scenario.workers.concurrency
 
     def replicas(self, look: Look) -> int:
@@ -55,7 +57,8 @@ class Ours:
 
     def _restart(self) -> None:
         self._restart_at = None
-        kept = remembered(self._state.rates.get(_NAME), self._terms.learned)
+        terms = self._terms.learned
+        kept = {**remembered(self._state.rates.get(_NAME), terms), **habits.kept(self._state.habits, terms)}
         self._state = replace(_restored(kept), decision=self._state.decision)
         self._history = History()
         self._heads = ()
@@ -65,7 +68,7 @@ class Ours:
         if reading.heads == self._heads and self._history.at_rest:
             self._history = unmoved(self._history, now)
         else:
-            self._history = seen(self._history, progress(reading, now), now)
+            self._history = seen(self._history, progress(reading, now, exclusive=self._exclusive), now)
         self._heads = reading.heads
 
     def _load(self, now: datetime) -> Load:
@@ -85,20 +88,21 @@ class Ours:
 def _restored(learned: Mapping[str, str]) -> State:
     """What the operator begins with: what status has kept of an earlier life."""
     rate = recalled(learned)
-    return State() if rate is None else State(rates={_NAME: rate})
+    return State(rates=NO_RATES if rate is None else {_NAME: rate}, habits=habits.known(learned))
 
 
-def progress(reading: Reading, now: datetime) -> Progress:
+def progress(reading: Reading, now: datetime, *, exclusive: bool) -> Progress:
     """What a broker would have answered."""
     since = min((second for second in reading.oldest if second is not None), default=None)
     return Progress(
         at=now,
         partitions=tuple(
-            PartitionProgress(head, delivered, settled)
-            for head, delivered, settled in zip(
-                reading.heads, reading.delivered, reading.settled, strict=True
+            PartitionProgress(head, delivered, settled, owner)
+            for head, delivered, settled, owner in zip(
+                reading.heads, reading.delivered, reading.settled, reading.owners, strict=True
             )
         ),
+        exclusive=exclusive,
         pending=reading.pending,
         in_flight=reading.in_flight,
         waiting=1,

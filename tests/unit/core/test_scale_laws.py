@@ -1,5 +1,6 @@
 """What holds for every decision, whatever was seen."""
 
+import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -7,16 +8,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.core.lag import Lag, Sight
+from headgate.core.outlook import ROOM
 from headgate.core.scale import decide
-from headgate.core.scaling import Load, Observation, Rule, State
+from headgate.core.scaling import Habits, Load, Observation, Rule, Shelved, State, Trial
+from headgate.core.spread import Spread
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+LOOK = timedelta(seconds=5)
 
 spans = st.integers(-600, 3600).map(lambda seconds: timedelta(seconds=seconds))
 positive = st.integers(0, 3600).map(lambda seconds: timedelta(seconds=seconds))
 moments = spans.map(lambda span: NOW - span)
 rates = st.floats(0, 5000, allow_nan=False)
 
+COUNT = 6
+figures = st.lists(st.floats(0, 900), min_size=COUNT, max_size=COUNT).map(tuple)
+spreads = st.builds(
+    Spread,
+    usual=figures,
+    pending=figures,
+    owners=st.lists(st.none() | st.integers(0, 4), min_size=COUNT, max_size=COUNT).map(tuple),
+    age=st.floats(0, 900),
+    stuck=st.sampled_from([(), (2,)]),
+    paced=st.none() | st.floats(0.01, 500),
+    members=st.integers(0, COUNT),
+    settled=st.booleans(),
+)
 lags = st.builds(
     Lag,
     sight=st.sampled_from(Sight),
@@ -30,6 +47,9 @@ lags = st.builds(
     pressed_for=positive,
     working_for=positive,
     unfinished_for=st.none() | positive,
+    level=st.none() | rates,
+    growing=st.floats(0, 5),
+    spread=st.none() | spreads,
 )
 
 
@@ -68,6 +88,21 @@ states = st.builds(
     blind_since=st.none() | moments,
     calm_since=st.none() | moments,
     needs=st.lists(st.tuples(moments, st.integers(0, 40)), max_size=4).map(tuple),
+    habits=st.builds(
+        Habits,
+        start=st.none() | st.floats(0, 300),
+        pause=st.none() | st.floats(0, 60),
+        calm=st.none() | st.floats(1, 960),
+        shelved=st.none() | st.builds(Shelved, moments, st.floats(0, 3600), rates),
+    ),
+    raised=st.none() | moments,
+    lowered=st.none() | moments,
+    restless=st.none() | moments,
+    awaited=st.booleans(),
+    joined=st.none() | moments,
+    begun=st.none() | moments,
+    trial=st.none()
+    | st.builds(Trial, st.integers(1, 40), st.integers(1, 40), rates, st.floats(0, 9000), st.booleans()),
 )
 rules = st.builds(
     lambda low, more, floor: Rule(low, max(1, low + more), timedelta(minutes=5), floor),
@@ -142,11 +177,11 @@ def test_the_order_of_groups_does_not_matter(seen: Observation, state: State, ru
 
 @given(st.integers(1, 6), st.integers(1, 50), st.integers(1, 400))
 def test_several_groups_need_the_sum_of_what_each_needs(groups: int, rate: int, arriving: int) -> None:
-    lag = Lag(Sight.FRESH, pending=600, arriving=float(arriving), usual=float(arriving))
+    lag = Lag(Sight.FRESH, pending=5 * arriving, arriving=float(arriving), usual=float(arriving), age=LOOK)
     minute = timedelta(minutes=1)
     found = tuple(Load(f"g{n}", lag, minute, minute, minute, capacity=float(rate)) for n in range(groups))
     decision, _ = decide(Observation(NOW, 0, 0, found), State(), Rule(0, 10_000, minute))
-    assert decision.desired == -(-groups * (arriving + 10) // rate)
+    assert decision.desired == max(1, math.ceil(groups * arriving / rate / ROOM - 1e-9))
 
 
 @given(st.lists(observations, min_size=2, max_size=6), rules, st.lists(spans, min_size=6, max_size=6))

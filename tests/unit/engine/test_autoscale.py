@@ -269,6 +269,22 @@ async def test_a_learned_rate_survives_a_restart() -> None:
     assert found.autoscaler.views[ref("billing")].learned == learned
 
 
+async def test_what_was_seen_of_replicas_survives_a_restart() -> None:
+    learned = MappingProxyType(
+        {
+            "startSeconds": "40",
+            "inVainUntil": (START + 10 * MINUTE).isoformat(),
+            "inVainSeconds": "600",
+            "inVainEventsPerSecond": "20.0",
+        }
+    )
+    found = bench(member(learned=learned), lag=replace(LATE, pending=9000), billing=2)
+    await found.act()
+    assert found.shown()[2] == "ScaleUpIneffective"
+    assert found.cluster.writes == []
+    assert found.autoscaler.views[ref("billing")].learned == learned
+
+
 async def test_a_group_that_is_gone_is_forgotten() -> None:
     found = bench(member(), member("audit"))
     await found.act()
@@ -298,7 +314,7 @@ async def test_blindness_does_not_make_the_cluster_be_asked_at_every_look() -> N
     for _ in range(60):
         await found.act()
     assert len(found.cluster.reads) == 10
-    found.lags[ref("billing")] = LATE
+    found.lags[ref("billing")] = replace(LATE, pending=900)
     await found.act()
     assert found.cluster.writes == [("billing", 3)]
 
