@@ -67,8 +67,18 @@ class NatsWorld:
     async def _make_stream(self, resource: Stream, marks: Mapping[str, str]) -> None:
         name = resource.key.name
         found = await self._config(f"STREAM.INFO.{name}")
-        body = {**dump(resource, found, marks), "name": name}
-        await self.api(f"STREAM.{'CREATE' if found is None else 'UPDATE'}.{name}", body)
+        body = json.dumps({**dump(resource, found, marks), "name": name}).encode()
+        verb = f"$JS.API.STREAM.{'CREATE' if found is None else 'UPDATE'}.{name}"
+        error: list[Mapping[str, Any]] = []
+
+        async def made() -> bool:
+            """In a cluster the one before it may still be on some disk."""
+            answer = json.loads((await self._client.request(verb, body, timeout=5)).data)
+            error[:] = [answer["error"]] if "error" in answer else []
+            return not error or error[0]["description"] != "error creating store for stream"
+
+        await until("there is room for the stream", made, limit=10)
+        assert not error, error[0]
 
     async def _config(self, verb: str) -> Mapping[str, Any] | None:
         """As it is; None where there is none."""

@@ -250,6 +250,11 @@ PASSING = {
     "a stream that is being moved": ("STREAM.UPDATE.orders", Refusal(10124, "in progress"), Unavailable),
     "a consumer that is offline": ("CONSUMER.INFO.orders.b", Refusal(10119, "offline", 500), Unavailable),
     "trouble without a name": ("STREAM.INFO.orders", Refusal(10999, "trouble", 503), Unavailable),
+    "a stream whose forerunner is still on the disk": (
+        "STREAM.CREATE.orders",
+        Refusal(10049, "error creating store for stream", 500),
+        Unavailable,
+    ),
     "a cluster without a leader": ("INFO", Refusal(10008, "temporarily unavailable", 503), Unreachable),
     "lists without a leader": ("STREAM.LIST", Refusal(10008, "temporarily unavailable", 503), Unreachable),
 }

@@ -39,6 +39,7 @@ _PASSING: Final = {
     10202: "MoveInProgress",
     10226: "MoveInProgress",
 }
+_STILL_GOING: Final = "error creating store for stream"  # one of that name has not gone from the disk yet
 _SERVER_TROUBLE: Final = 503
 # What changes nothing; all else waits for whoever may act.
 _LOOKS: Final = (
@@ -149,7 +150,7 @@ class JetStream:
         code, text = int(error.get("err_code", 0)), self._scrub(str(error.get("description", "")))
         if code in _PASSING:
             reason = _PASSING[code]
-        elif code not in BY_CODE and int(error.get("code", 0)) == _SERVER_TROUBLE:
+        elif text == _STILL_GOING or (code not in BY_CODE and int(error.get("code", 0)) == _SERVER_TROUBLE):
             reason = "TemporarilyUnavailable"
         else:
             return Rejected(code, text, reader=verb.startswith("CONSUMER."))
