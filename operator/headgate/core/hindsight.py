@@ -11,7 +11,7 @@ from typing import Final
 
 from headgate.core.demand import waiting
 from headgate.core.lag import Sight
-from headgate.core.outlook import CALM, GIVEN_UP, patience
+from headgate.core.outlook import CALM, GIVEN_UP, patience, usual_calm
 from headgate.core.rates import learn
 from headgate.core.scaling import Load, Observation, Reason, Shelved, State, Trial
 from headgate.core.spread import Spread
@@ -90,7 +90,7 @@ def _raised(seen: Observation, state: State, before: int) -> State:
     decision, now, habits = state.decision, seen.now, state.habits
     if decision is None or decision.desired != seen.current or decision.reason not in FOR_WORK:
         return state
-    calm = habits.calm or CALM
+    calm = habits.calm or usual_calm(seen.loads)
     if state.lowered is not None and _seconds(state.lowered, now) < 5 * calm:
         habits = replace(habits, calm=min(_LONGEST_CALM, 2 * calm))
         state = replace(state, habits=habits, restless=now)

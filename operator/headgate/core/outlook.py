@@ -13,9 +13,8 @@ from headgate.core.scaling import Habits, Load, Observation, Reason, Rule, State
 LOOK: Final = 5.0  # seconds until the next chance to act
 START: Final = 25.0  # seconds that replicas take to be there, until it was seen
 PAUSE: Final = 10.0  # seconds that partitions stand still when they move, until it was seen
-CALM: Final = (
-    120.0  # seconds for which half as many and less must have been enough, twice that for half as many
-)
+CALM: Final = 120.0  # seconds for which next to none must have been enough
+_LEAST_CALM: Final = 30.0  # the same where promises are short
 SOON: Final = 0.7  # of the deadline: as old as the oldest event may be when more replicas begin
 LATEST: Final = 0.85  # the same where more have been asked for already, and for the newest event afterwards
 ROOM: Final = 0.97  # how busy replicas may be after some were added
@@ -53,7 +52,7 @@ class Case:
 
     @property
     def calm(self) -> float:
-        return self.state.habits.calm or CALM
+        return self.state.habits.calm or usual_calm(self.seen.loads)
 
     @property
     def starting(self) -> bool:
@@ -125,6 +124,12 @@ def case(seen: Observation, state: State, rule: Rule) -> Case:
         pause=pause,
         lead=(START if habits.start is None else habits.start) + pause + LOOK,
     )
+
+
+def usual_calm(loads: Iterable[Load]) -> float:
+    """Seconds for which next to none must have been enough, while fewer have not turned out to be too few."""
+    drain = max((load.drain_within.total_seconds() for load in loads), default=CALM)
+    return min(CALM, max(_LEAST_CALM, 2 * drain))
 
 
 def patience(loads: Iterable[Load], habits: Habits) -> float:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from headgate.core.outlook import Case, enough, fewer
+from headgate.core.outlook import EVER, Case, enough, fewer
 from headgate.core.scale_words import plenty, time, traffic
 from headgate.core.scaling import Decision, Reason, State
 
@@ -54,9 +54,8 @@ def _until_zero(case: Case) -> float:
     lags = [load.lag for load in case.fresh]
     idle = [0.0 if lag.idle_for is None else lag.idle_for.total_seconds() for lag in lags]
     after = case.rule.idle_after.total_seconds()
-    if not all(lag.at_rest and lag.idle_for is not None for lag in lags):
-        return max(1.0, after)
-    return after - min(idle)
+    rests = all(lag.at_rest and lag.idle_for is not None for lag in lags)
+    return after - min(idle) if rests else EVER
 
 
 def down(case: Case) -> Decision | None:
@@ -71,7 +70,8 @@ def down(case: Case) -> Decision | None:
         return None if waits else probe(case)
     if min([desired for desired, left in waits if left <= SOON]) < min(due):
         return None  # one step is better than two
-    if case.rule.minimum == 0 and _until_zero(case) <= SOON:
+    silent = not any(load.lag.arriving for load in case.fresh)
+    if case.rule.minimum == 0 and silent and _until_zero(case) <= SOON:
         return None
     desired = min(due)
     said = f"{traffic(case)}; {plenty(desired)} have been enough for {time(int(_calm(case, desired)))}"

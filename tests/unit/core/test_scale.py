@@ -197,6 +197,20 @@ CASES = {
     "to one long before it has been idle for long enough": Case(
         3, (load(lag(0, idle_for=timedelta(minutes=3))),), 1, Reason.LESS_NEEDED
     ),
+    "to fewer while something comes now and then, however soon it would go to zero without": Case(
+        3,
+        (load(lag(0, 10.0, idle_for=timedelta(0), **WORKING)),),
+        1,
+        Reason.LESS_NEEDED,
+        rule=replace(RULE, idle_after=15 * SECOND),
+    ),
+    "to fewer while something is in flight": Case(
+        3,
+        (load(lag(0, 10.0, in_flight=2, **WORKING)),),
+        1,
+        Reason.LESS_NEEDED,
+        rule=replace(RULE, idle_after=15 * SECOND),
+    ),
     "not to one shortly before it goes to zero": Case(
         3, (load(lag(0, idle_for=timedelta(minutes=4))),), 3, Reason.STEADY
     ),

@@ -118,6 +118,13 @@ def test_fewer_leave_room_to_catch_up_with_a_pause_that_is_long_for_the_promise(
     assert decided(load(180, replicas=12), 12, state(12, habits=Habits(20.0, 15.0))).desired == 4
 
 
+def test_where_little_time_is_promised_fewer_need_not_be_enough_for_long() -> None:
+    for promise, passed, desired in ((60, 200, 12), (60, 210, 5), (20, 65, 12), (20, 72, 5), (5, 65, 5)):
+        found = load(200, replicas=12, promise=timedelta(seconds=promise))
+        before = state(12, steady_since=ago(passed), habits=Habits(20.0, 0.0))
+        assert decided(found, 12, before).desired == desired
+
+
 def test_one_step_down_is_better_than_two_within_a_minute() -> None:
     for passed, desired in ((140, 2), (100, 24), (60, 12)):
         before = state(24, needs=((ago(500), 20), (ago(passed), 12)))
