@@ -145,7 +145,7 @@ async def test_positions_survive_the_death_of_a_server(servers: Run) -> None:
             assert found.identity == topic.identity
             return (progress.pending, progress.in_flight) == (1, 2)
 
-        await until("two of three answer", same)
+        await until("two of three answer", same, limit=60)
         await client.close()
         await broker.aclose()
 
