@@ -49,7 +49,7 @@ class Account:
             """The one before it may still be on the disk."""
             found.clear()
             found.update(await self.api(f"STREAM.CREATE.{name}", body))
-            return found.get("error", {}).get("description") != "error creating store for stream"
+            return bool(found.get("error", {}).get("description") != "error creating store for stream")
 
         await until("there is room for the stream", made, limit=10)
         assert "error" not in found, found
