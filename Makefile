@@ -52,7 +52,7 @@ kube: setup ## The operator on a real control plane
 	@$(BIN)/pytest -q tests/local
 	@$(BIN)/pytest -q -n 2 --dist loadfile tests/kube
 
-faults: setup ## Harm every call of operator and mover (about six minutes; CI runs it after `make test`)
+faults: setup ## Harm every call of operator and mover (about six minutes; not part of `make test`)
 	@echo "==> fault tests (every call of a life goes wrong in every way: about six minutes)"; $(BIN)/pytest -q tests/faults
 
 e2e: setup ## Numbered messages through failing workers
