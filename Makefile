@@ -40,15 +40,15 @@ imports: setup ## Which layer may import which
 	@echo "==> imports"; $(BIN)/lint-imports --no-logo
 
 unit: setup ## Decisions: tables and laws
-	@echo "==> unit and property tests (about a minute)"; $(BIN)/pytest -q -n 2 tests/unit --cov --cov-report=
+	@echo "==> unit and property tests (about two and a half minutes)"; $(BIN)/pytest -q -n 2 tests/unit --cov --cov-report=
 	@$(BIN)/coverage report --format=total | sed 's/^/coverage of all the package by unit tests alone, percent: /'
 	@echo "coverage of core, branches included:"; $(BIN)/coverage report --include='operator/headgate/core/*' --skip-covered --fail-under=100 | tail -n 4
 
 contract: setup ## One suite, every broker: the fake and real NATS servers
-	@echo "==> contract tests on real NATS servers (about a minute)"; $(BIN)/pytest -q -n 2 tests/contract
+	@echo "==> contract tests on real NATS servers (about a minute and a half)"; $(BIN)/pytest -q -n 2 tests/contract
 
 kube: setup ## The operator on a real control plane
-	@echo "==> the local cluster, then the operator on a real control plane (about five minutes; the first run builds it, six more)"
+	@echo "==> the local cluster, then the operator on a real control plane (about eight minutes; the first run builds it, six more)"
 	@$(BIN)/pytest -q tests/local
 	@$(BIN)/pytest -q -n 2 --dist loadfile tests/kube
 
