@@ -1,11 +1,9 @@
 """Movers that are killed, repeated, away or many on a real server: exactly one dead letter for every event all the same."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
-import pytest_asyncio
 from tests.contract.cutting_proxy import CuttingProxy, cutting_proxy
 from tests.contract.messages_account import Account, account_at
 from tests.contract.movers import CALM, Running, holds, one_each, running
@@ -13,25 +11,10 @@ from tests.servers import nats_server, until
 
 from headgate.brokers.nats.names import ADVISORIES_NAME
 from headgate.core.moves import Notice
-from headgate.local.nats import VERSIONS
 from headgate.local.run import Run
 
 SOON = timedelta(seconds=0.1)  # until what one had in hand comes again: there is a kill around every call
 ENOUGH = timedelta(seconds=20)
-
-
-@pytest_asyncio.fixture(scope="module", params=VERSIONS)
-async def url(servers: Run, request: pytest.FixtureRequest) -> AsyncIterator[str]:
-    version = str(request.param)
-    async with nats_server(servers, f"nats-killed-{version}", version=version) as server:
-        yield server.url
-
-
-@pytest_asyncio.fixture
-async def account(url: str) -> AsyncIterator[Account]:
-    account = await account_at(url)
-    yield account
-    await account.client.close()
 
 
 async def _calls_of_a_whole_run(account: Account, events: int) -> int:

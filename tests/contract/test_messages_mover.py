@@ -1,33 +1,15 @@
 """Whole movers on a real server: what becomes of every event, whatever it is like and whatever stands in the way."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-import pytest_asyncio
-from tests.contract.messages_account import SECOND, Account, account_at
+from tests.contract.messages_account import SECOND, Account
 from tests.contract.movers import holds, one_each, running, settled
 from tests.contract.raw import ODD, publish_raw
-from tests.servers import nats_server, until
+from tests.servers import until
 
 from headgate.brokers.nats.names import ADVISORIES_NAME
-from headgate.local.nats import VERSIONS
-from headgate.local.run import Run
-
-
-@pytest_asyncio.fixture(scope="module", params=VERSIONS)
-async def url(servers: Run, request: pytest.FixtureRequest) -> AsyncIterator[str]:
-    version = str(request.param)
-    async with nats_server(servers, f"nats-mover-{version}", version=version) as server:
-        yield server.url
-
-
-@pytest_asyncio.fixture
-async def account(url: str) -> AsyncIterator[Account]:
-    account = await account_at(url)
-    yield account
-    await account.client.close()
 
 
 async def test_a_dead_letter_carries_the_untouched_event_and_its_story(account: Account) -> None:

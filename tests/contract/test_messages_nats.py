@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 import pytest_asyncio
-from tests.contract.messages_account import SECOND, Account, account_at
+from tests.contract.messages_account import SECOND, Account
 from tests.contract.world import nats_world
-from tests.servers import nats_server, until
+from tests.servers import until
 
 from headgate.brokers.base import Unreachable
 from headgate.brokers.messages import Absent, Kept
@@ -16,24 +16,8 @@ from headgate.brokers.nats.names import ADVISORIES_NAME
 from headgate.core.letters import Event, Letter
 from headgate.core.moves import Cause, Delay, Notice
 from headgate.core.progress import PutOff
-from headgate.local.nats import VERSIONS
-from headgate.local.run import Run
 
 SOON = timedelta(seconds=2)
-
-
-@pytest_asyncio.fixture(scope="module", params=VERSIONS)
-async def url(servers: Run, request: pytest.FixtureRequest) -> AsyncIterator[str]:
-    version = str(request.param)
-    async with nats_server(servers, f"nats-messages-{version}", version=version) as server:
-        yield server.url
-
-
-@pytest_asyncio.fixture
-async def account(url: str) -> AsyncIterator[Account]:
-    account = await account_at(url)
-    yield account
-    await account.client.close()
 
 
 @pytest_asyncio.fixture

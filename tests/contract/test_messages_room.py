@@ -14,20 +14,6 @@ from headgate.local.nats import VERSIONS
 from headgate.local.run import Run
 
 
-@pytest_asyncio.fixture(scope="module", params=VERSIONS)
-async def url(servers: Run, request: pytest.FixtureRequest) -> AsyncIterator[str]:
-    version = str(request.param)
-    async with nats_server(servers, f"nats-room-{version}", version=version) as server:
-        yield server.url
-
-
-@pytest_asyncio.fixture
-async def account(url: str) -> AsyncIterator[Account]:
-    account = await account_at(url)
-    yield account
-    await account.client.close()
-
-
 @pytest_asyncio.fixture
 async def messages(account: Account) -> AsyncIterator[NatsMessages]:
     messages = account.messages()

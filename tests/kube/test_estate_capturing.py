@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from tests.kube.conftest import NamespaceOf
-from tests.kube.estate import Estate, JetStream, condition, connection, group, jetstream, queue, topic
-from tests.kube.operator import Operator, operator
-from tests.servers import nats_server
+from tests.kube.estate import Estate, JetStream, condition, group, queue, topic
+from tests.kube.home import at_home
+from tests.kube.operator import Operator
 
 from headgate.local.client import Client
 from headgate.local.cluster import Cluster
@@ -98,14 +98,8 @@ async def scene(
     cluster: Cluster, api: Client, servers: Run, namespace_of: NamespaceOf
 ) -> AsyncIterator[Scene]:
     namespace = await namespace_of("main")
-    async with (
-        nats_server(servers, "estate-capturing") as server,
-        operator(cluster, api, servers, "capturing", namespaces=[namespace]) as running,
-    ):
-        estate = Estate(api, namespace)
-        await estate.put("EventBroker", "main", connection(server.url, resyncInterval="60s"))
-        await estate.ready("EventBroker", "main")
-        yield Scene(estate, jetstream(server.url), running, servers, str(cluster.kubeconfig))
+    async with at_home(cluster, api, servers, namespace, "capturing", resync="60s") as home:
+        yield Scene(home.estate, home.nats, home.operator, servers, str(cluster.kubeconfig))
 
 
 FULL = {

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from tests.kube.conftest import NamespaceOf
-from tests.kube.estate import Estate, JetStream, connection, jetstream, topic
-from tests.kube.operator import Operator, operator
-from tests.servers import nats_server
+from tests.kube.estate import Estate, JetStream, topic
+from tests.kube.home import at_home
+from tests.kube.operator import Operator
 
 from headgate.local.client import Client
 from headgate.local.cluster import Cluster
@@ -65,15 +65,9 @@ async def scene(
     cluster: Cluster, api: Client, servers: Run, namespace_of: NamespaceOf
 ) -> AsyncIterator[Scene]:
     namespace = await namespace_of("main")
-    async with (
-        nats_server(servers, "estate-departures") as server,
-        operator(cluster, api, servers, "departures", namespaces=[namespace]) as running,
-    ):
-        estate = Estate(api, namespace)
-        await estate.put("EventBroker", "main", connection(server.url, resyncInterval="2s"))
-        await estate.ready("EventBroker", "main")
-        yield Scene(estate, server, jetstream(server.url), running)
-        assert running.complaints == []
+    async with at_home(cluster, api, servers, namespace, "departures", resync="2s") as home:
+        yield Scene(home.estate, home.server, home.nats, home.operator)
+        assert home.operator.complaints == []
 
 
 @pytest_asyncio.fixture

@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import pytest_asyncio
 from tests.kube.conftest import NamespaceOf
-from tests.kube.estate import Estate, JetStream, condition, connection, group, jetstream, policy, queue, topic
-from tests.kube.operator import Operator, operator
-from tests.servers import nats_server
+from tests.kube.estate import Estate, JetStream, condition, connection, group, policy, queue, topic
+from tests.kube.home import at_home
+from tests.kube.operator import Operator
 
 from headgate.local.audit import AuditLog, Request
 from headgate.local.client import Client
@@ -61,14 +61,8 @@ async def scene(
     cluster: Cluster, api: Client, servers: Run, namespace_of: NamespaceOf
 ) -> AsyncIterator[Scene]:
     namespace = await namespace_of("main")
-    async with (
-        nats_server(servers, "estate-writes") as server,
-        operator(cluster, api, servers, "writes", namespaces=[namespace]) as running,
-    ):
-        estate = Estate(api, namespace)
-        await estate.put("EventBroker", "main", connection(server.url, resyncInterval="1s"))
-        await estate.ready("EventBroker", "main")
-        yield Scene(estate, jetstream(server.url), running)
+    async with at_home(cluster, api, servers, namespace, "writes", resync="1s") as home:
+        yield Scene(home.estate, home.nats, home.operator)
 
 
 async def test_a_topic_takes_two_writes_to_create_one_to_change_and_one_to_delete(
