@@ -1,6 +1,7 @@
 """One pooled, authenticated way to the API server: requests out, JSON or a typed error back. Knows no kinds."""
 
 import asyncio
+import errno
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from headgate.kube.config import KubeConfig
@@ -74,6 +76,26 @@ def open_session(
     )
 
 
+class Guarded(aiohttp.BytesPayload):
+    """A body that goes out only while this process may write.
+
+    Asked at the last moment: a process can be stopped between any two turns of its loop and go on when another one has
+    taken its place. From the question to the send there is no such turn, and the headers leave together with the body.
+    """
+
+    def __init__(self, value: bytes, content_type: str, may_write: Callable[[], bool]) -> None:
+        super().__init__(value, content_type=content_type)
+        self._may_write = may_write
+        self.withheld = False
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        """Send it, or nothing."""
+        if not self._may_write():
+            self.withheld = True
+            raise OSError(errno.EPERM, "the Lease is not held")
+        await super().write_with_length(writer, content_length)
+
+
 class Transport:
     """Sends one request at a time per call, never twice, each within the deadline."""
 
@@ -126,10 +148,21 @@ class Transport:
         **query: str,
     ) -> dict[str, Any]:
         """Change something; refused here while another process may be the one that writes."""
-        if fenced and not self.may_write():
-            raise Fenced(f"{verb} {path} was not sent: the Lease is not held")
-        data = json.dumps(body, separators=(",", ":")).encode()
-        return await self._send(verb, path, data=data, query=query, headers={"Content-Type": content_type})
+        refusal = f"{verb} {path} was not sent: the Lease is not held"
+        may_write = self.may_write if fenced else lambda: True
+        if not may_write():  # known at once, it need not cost a connection
+            raise Fenced(refusal)
+        data = Guarded(
+            json.dumps(body, separators=(",", ":")).encode(),
+            content_type,
+            may_write,
+        )
+        try:
+            return await self._send(verb, path, data=data, query=query, headers={})
+        except Unknown as error:
+            if data.withheld:
+                raise Fenced(refusal) from error
+            raise
 
     async def _send(
         self,
@@ -138,7 +171,7 @@ class Transport:
         *,
         query: Mapping[str, str],
         headers: Mapping[str, str],
-        data: bytes | None = None,
+        data: Guarded | None = None,
     ) -> dict[str, Any]:
         if self._session is None:
             self._session = open_session(self.config, limit=CONNECTIONS)

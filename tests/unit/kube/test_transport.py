@@ -108,6 +108,23 @@ async def test_without_the_lease_nothing_is_sent_but_reads_and_the_lease_itself(
     assert counted == [("GET", 200), ("PATCH", 200)]
 
 
+async def test_a_lease_lost_on_the_way_to_the_socket_still_holds_the_write_back() -> None:
+    heard = list[str]()
+
+    async def listen(request: web.Request) -> web.StreamResponse:
+        heard.append(request.path)
+        return await echo(request)
+
+    async with served(listen) as (transport, counted):
+        await transport.get("/before")
+        answers = iter([True, False])
+        transport.may_write = lambda: next(answers)
+        with pytest.raises(Fenced):
+            await transport.write("PATCH", "/status", {"status": "old"})
+        await transport.get("/after")
+    assert (heard, counted) == (["/before", "/after"], [("GET", 200), ("PATCH", 0), ("GET", 200)])
+
+
 async def test_queries_arrive_as_they_were_meant() -> None:
     async with served(echo) as (transport, _):
         answer = await transport.get("/x", labelSelector="app in (a,b),c=d&e")
