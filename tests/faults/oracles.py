@@ -128,7 +128,7 @@ def calm(log: str) -> list[str]:
     """O5: no errors, but for that of an operator that finds its Lease taken."""
     bad = [line for line in log.splitlines() if '"level": "error"' in line or "Traceback" in line]
     bad = [line for line in bad if OUSTED not in line]
-    return [f"O5 {line[:600]}" for line in bad]
+    return [f"O5 {line[:300]} ... {line[-900:]}" for line in bad]
 
 
 def discreet(canary: str, texts: Mapping[str, str], journal: Journal) -> list[str]:

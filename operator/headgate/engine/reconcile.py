@@ -37,6 +37,7 @@ HASTY: Final = 16
 PROBE_FIRST: Final = 0.2  # seconds between two tries to reach a broker that is away
 PROBE_LONGEST: Final = 1.2
 REFUSED_AGAIN: Final = 5.0  # seconds until credentials are read again that the broker did not accept
+FENCED_AGAIN: Final = 0.5  # seconds until it shows whether the Lease came back or this process ends
 OUTDATED: Final = "AuthenticationFailed"  # where they were good a moment ago: read again at once
 ROUTES: Final = Ref("Routes", "", "")  # stands for the ConfigMap of movers in the queue
 COUNTS: Final = Ref("Counts", "", "")  # stands for what an EventBroker says about how many objects it has
@@ -97,12 +98,11 @@ class Worker:
             return
         refs = self._due()
         try:
-            await self._look(refs)
-        except BrokerError as error:
-            await self._away(refs, error)
+            await self._look_or_wait(refs)
         except Fenced as error:
             log.info("%s: %s", self.ref, error)
-            self.queue.add(refs)
+            for ref in refs:
+                self.queue.at(ref, FENCED_AGAIN)
         except Exception:
             if self.ref in self._world.estate.brokers:  # else it went in the middle of its own pass
                 log.exception("%s: a pass failed; its objects are looked at again", self.ref)
@@ -118,6 +118,12 @@ class Worker:
         if judged or (self.link.up and now >= self._next_full):
             self.queue.add(self._world.of_broker(self.ref))
         return self.queue.take()
+
+    async def _look_or_wait(self, refs: Collection[Ref]) -> None:
+        try:
+            await self._look(refs)
+        except BrokerError as error:
+            await self._away(refs, error)
 
     async def _look(self, refs: Collection[Ref]) -> None:
         """Connect where needed, then read once and go through everything that is due."""
@@ -252,13 +258,13 @@ class Worker:
             log.warning("%s: %s: %s", self.ref, error.reason, error)
             self._judged_at = self._shared.monotonic() + self._shared.grace.total_seconds()
         self.link.down(error)
-        # The EventBroker tells at once, and whenever the cause is another one; what lives on it, if it stays so.
-        await self._portion.hold({self.ref, *refs})
         wait = min(PROBE_LONGEST, PROBE_FIRST * float(2 ** min(self._tries, 8))) * self._shared.jitter()
         if isinstance(error, Refused) and not (was_up and error.reason == OUTDATED):
             wait = REFUSED_AGAIN
         self._tries += 1
         self._next_full = self._shared.monotonic() + wait
+        # The EventBroker tells at once, and whenever the cause is another one; what lives on it, if it stays so.
+        await self._portion.hold({self.ref, *refs})
 
     async def _until_due(self) -> None:
         """Return when an object, the next full pass or try to connect is due, or when the connection is lost."""

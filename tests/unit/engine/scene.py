@@ -79,6 +79,8 @@ class Cluster:
     ) -> dict[str, Any]:
         """See KubeClient."""
         del namespace, uid
+        if self.fenced:
+            raise Fenced("the Lease is not held")
         self.objects[kind, name]["status"] = dict(status)
         return self.touched(kind, name)
 

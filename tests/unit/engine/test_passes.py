@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 from tests.unit.engine.scene import MAIN, Scene
 
+from headgate.brokers.base import Unreachable
 from headgate.core.estate import Ref
 from headgate.core.moves import DATA_KEY, load
 from headgate.engine.operator import Operator
@@ -241,4 +242,23 @@ async def test_who_loses_the_lease_in_the_middle_of_a_pass_has_no_mishap_and_loo
     scene.cluster.fenced = True
     await scene.look(topic)
     assert (scene.holds("orders"), mishaps(caplog)) == (False, [])
-    assert topic in scene.worker.queue.take()
+    scene.cluster.fenced = False
+    await scene.worker._turn()
+    assert scene.holds("orders")
+
+
+async def test_who_loses_lease_and_broker_at_once_says_nothing_and_looks_again(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    topic = scene.declare("orders")
+
+    def lose() -> None:
+        scene.cluster.fenced = True
+        raise Unreachable("Unreachable", "the broker is away")
+
+    scene.broker.once_read = lose
+    await scene.look(topic)
+    assert (scene.holds("orders"), mishaps(caplog)) == (False, [])
+    scene.cluster.fenced = False
+    await scene.worker._turn()
+    assert scene.holds("orders")
