@@ -62,6 +62,7 @@ class Readers:
                 promise(placed.group.declared.spec),
                 _patience(placed),
                 placed.incarnation,
+                scaled=placed.group.declared.spec.scaling is not None,
             )
             for ref, placed in self._placed.items()
             if placed.there

@@ -1,8 +1,9 @@
 """Looks at one broker every few seconds and remembers how far its groups are. Decides nothing about replicas.
 
 Streams are cheap to look at, many in one call; readers are not. So every look covers all topics, and only readers
-that may have something to tell are read: their topic moved, or they were not at rest. The longest unread come first,
-so that a busy estate is read in turns and lag that appears after a rest is read at once.
+that may have something to tell are read: their topic moved, or they were not at rest. Where those are more than a
+look has time for, half of it goes to what is urgent (see `turns.py`) and half to whoever has waited longest, so that
+news is read at once, also while a thousand groups have their first reading, and yet everybody has a turn.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import chain, count, zip_longest
 from typing import Final, Protocol
 
 from headgate.brokers.base import BrokerError
@@ -19,6 +20,7 @@ from headgate.core.lag import LOST, STALE, History, Lag, Sight, figures, seen, u
 from headgate.core.lagview import LagView, publish
 from headgate.core.progress import Position, Progress
 from headgate.core.resource import Key, Observed, Unread, known
+from headgate.engine.turns import Waiting, chosen
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,9 @@ REFRESH: Final = timedelta(
 ABSENT: Final = timedelta(seconds=10)  # a reader that is not there yet is looked for again
 INSTANT: Final = timedelta(seconds=0.5)  # figures are worked out once for all who ask within it
 _NOTHING: Final = timedelta(0)
+_MARGIN: Final = timedelta(seconds=0.5)  # of a look, for what comes after its reading
 _BATCH: Final = 16  # readers per call; what one call brought is acted on while the next one runs
+_FEW: Final = 4  # readers in the first call for urgent ones, which does not wait for the others
 _Head = tuple[str, int | None]
 
 
@@ -55,6 +59,7 @@ class Watched:
     promise: timedelta | None  # None: nothing is promised
     patience: timedelta  # the longest that a healthy event stays in flight
     incarnation: str = ""  # of the reader: positions of another one mean nothing
+    scaled: bool = False  # whether a workload waits for its figures
 
 
 @dataclass(slots=True)
@@ -64,6 +69,7 @@ class _Memory:
     incarnation: str = ""
     history: History = field(default_factory=History)
     head: _Head | None = None  # of the topic, when the reader was last read
+    sighted: _Head | None = None  # of the topic, when it was first looked at
     read: datetime | None = None
     tried: datetime | None = None
     turn: int = 0  # grows with every reading, whoever is read; 0: never
@@ -104,6 +110,7 @@ class Sampler:
         self._since = clock()
         self._away = False
         self._stale_after = STALE
+        self._managed: int | None = None  # how many readers the last look had time for; None: for all
 
     async def run(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         """Look for ever, at a steady pace."""
@@ -120,7 +127,7 @@ class Sampler:
         """One look at everything. A broker that does not answer only leaves the figures as old as they are."""
         watched = {one.group: one for one in self._watched()}
         self._keep(watched.values())
-        look = _Look(watched)
+        look = _Look(watched, self._clock())
         try:
             await self._look(look)
         except BrokerError:
@@ -188,17 +195,33 @@ class Sampler:
         topics = known(await broker.observe({one.topic for one in look.watched.values()}))
         look.heads = {key: (found.identity, found.stats.head) for key, found in topics.items()}
         now = self._clock()
-        wanted = self._wanted(look, now)
+        wanted = self._wanted(look, {key for key, found in topics.items() if found.stats.messages}, now)
         most = max(1, round(self.per_second * self._period.total_seconds()))
-        turns = -(-len(wanted) // most)
+        turns = -(-len(wanted) // min(most, self._managed or most))
         self._stale_after = max(STALE, 2 * turns * self._period)
-        await self._read(broker, wanted[:most], look)
+        await self._read_in_time(broker, *chosen(wanted, most), look)
         due = self._due(look, now)[: max(1, most // 10)]
         self._tell(look, look.watched.keys() - look.told - {one.group for one in due})
         await self._read(broker, due, look)
 
-    def _wanted(self, look: "_Look", now: datetime) -> Sequence[Watched]:
-        """Groups that may have something to tell, the longest unread first; the others are known to have not."""
+    async def _read_in_time(
+        self, broker: Readable, urgent: Sequence[Ref], patient: Sequence[Ref], look: "_Look"
+    ) -> None:
+        """Read until the next look is due; what is left waits for it, so that news is seen as soon as ever.
+
+        Small batches of urgent ones come first, and at least one of each sort is read however slow the broker is.
+        """
+        self._managed = None
+        sorts = zip_longest(_batches(urgent, _FEW), _batches(patient, _BATCH), fillvalue=())
+        for number, batch in enumerate(chain.from_iterable(sorts)):
+            if number > 1 and self._clock() - look.began >= self._period - _MARGIN:
+                self._managed = len(look.told)
+                return
+            left = [look.watched[group] for group in batch if group not in look.told]
+            await self._read(broker, left, look)
+
+    def _wanted(self, look: "_Look", holding: Collection[Key], now: datetime) -> Sequence[Waiting]:
+        """Groups that may have something to tell; the others are known to have not."""
         wanted = []
         for one in look.watched.values():
             memory, head = self._memories[one.group], look.heads.get(one.topic)
@@ -209,8 +232,10 @@ class Sampler:
             elif memory.head == head and head[1] is not None and memory.history.at_rest and not memory.absent:
                 memory.history = unmoved(memory.history, now)
             else:
-                wanted.append(one)
-        return sorted(wanted, key=lambda one: self._order(one.group))
+                memory.sighted = memory.sighted or head
+                moved, holds = (memory.head or memory.sighted) != head, one.topic in holding
+                wanted.append(Waiting(one.group, memory.turn, memory.absent, moved, holds, scaled=one.scaled))
+        return wanted
 
     def _order(self, group: Ref) -> tuple[bool, int]:
         memory = self._memories[group]
@@ -266,6 +291,7 @@ class _Look:
     """One look at everything, while it goes on."""
 
     watched: Mapping[Ref, Watched]
+    began: datetime
     heads: Mapping[Key, _Head] = field(default_factory=dict)
     told: set[Ref] = field(default_factory=set)  # handed on
 
@@ -273,3 +299,10 @@ class _Look:
 def _is_put_off(memory: _Memory, now: datetime) -> bool:
     """Whether the reader was not there a moment ago."""
     return memory.absent and memory.tried is not None and _NOTHING <= now - memory.tried < ABSENT
+
+
+def _batches(groups: Sequence[Ref], first: int) -> Iterator[Sequence[Ref]]:
+    """Groups in calls of the usual size, of which the first is a smaller one."""
+    if groups:
+        yield groups[:first]
+    yield from (groups[begin : begin + _BATCH] for begin in range(first, len(groups), _BATCH))

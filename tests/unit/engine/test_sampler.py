@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -40,6 +40,10 @@ class Queue:
     identity: str = "a"
 
 
+def _stats(queue: Queue) -> Stats:
+    return Stats(queue.head or 0, head=queue.head)
+
+
 @dataclass
 class Broker:
     """Counts what it is asked."""
@@ -49,6 +53,7 @@ class Broker:
     away: bool = False
     gone: set[str] = field(default_factory=set)
     observed: int = 0
+    takes: float = 0.0  # seconds per reader
     calls: list[list[str]] = field(default_factory=list)
 
     async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed]:
@@ -56,15 +61,14 @@ class Broker:
             raise Unreachable("Unreachable", "away")
         self.observed += 1
         return {
-            key: Observed(
-                Resource(key), self.queues[key.name].identity, stats=Stats(head=self.queues[key.name].head)
-            )
+            key: Observed(Resource(key), self.queues[key.name].identity, stats=_stats(self.queues[key.name]))
             for key in keys
             if key.name in self.queues
         }
 
     async def progress(self, groups: Collection[Key]) -> Mapping[Key, Progress]:
         self.calls.append([key.name for key in groups])
+        self.clock.advance(self.takes * len(groups))
         return {key: self._progress(self.queues[key.name]) for key in groups if key.name not in self.gone}
 
     def _progress(self, queue: Queue) -> Progress:
@@ -210,6 +214,48 @@ async def test_lag_that_appears_goes_before_readers_that_are_always_busy() -> No
     found.broker.queues["g099"].head = 5
     await found.look()
     assert found.broker.reads()[0] == "g099"
+
+
+async def test_lag_that_appears_goes_before_groups_that_nobody_has_read_yet() -> None:
+    found = bench(*MANY, per_second=4)
+    await found.look()
+    assert len(found.broker.reads()) == 18
+    found.broker.queues["g099"].head = 5
+    await found.look()
+    assert found.broker.reads()[0] == "g099"
+    assert found.sampler.lag(ref("g099")).pending == 5
+
+
+async def test_at_the_first_look_those_come_first_that_may_be_late() -> None:
+    found = bench(*MANY, per_second=4, queues={name: Queue(head=5 * (name == "g099")) for name in MANY})
+    found.watched[98] = replace(found.watched[98], scaled=True)
+    await found.look()
+    assert found.broker.reads()[:2] == ["g099", "g098"]
+
+
+async def test_what_there_was_no_time_for_waits_so_that_news_is_seen_at_the_next_look() -> None:
+    found = bench(*MANY)
+    found.broker.takes = 0.1
+    await found.look()
+    took = found.clock.now - START - PERIOD
+    assert 48 <= len(found.broker.reads()) <= 64
+    assert took <= PERIOD + timedelta(seconds=1.1)
+    found.broker.queues["g099"].head = 5
+    await found.look()
+    assert found.broker.calls[0] == ["g099"]
+    await found.look(2)
+    assert {lag.sight for _, lag in found.sampler.lags()} == {Sight.FRESH}
+
+
+async def test_however_slow_a_broker_is_news_and_those_that_wait_have_their_turn() -> None:
+    found = bench(*MANY, queues={name: Queue(head=5) for name in MANY})
+    found.broker.takes = 3.0
+    for _ in range(4):
+        for name in MANY[50:]:
+            queue = found.broker.queues[name]
+            queue.head = (queue.head or 0) + 1
+        await found.look()
+    assert {f"g{number:03}" for number in range(30)} <= set(found.broker.reads())
 
 
 async def test_readers_at_rest_are_read_now_and_then() -> None:
