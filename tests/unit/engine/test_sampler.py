@@ -1,138 +1,16 @@
-"""Which groups are read at which look, and what is made of it."""
+"""When groups are read, and what is made of it."""
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
+from tests.unit.engine.sampling import MANY, Queue, bench, ref
 
-from headgate.brokers.base import Unreachable
-from headgate.core.estate import Ref
 from headgate.core.lag import Sight
 from headgate.core.lagview import Freshness
-from headgate.core.progress import PartitionProgress, Progress
-from headgate.core.resource import Key, Observed, Resource, Stats
-from headgate.engine.sampler import PERIOD, Sampler, Watched
-
-START = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
-
-@dataclass
-class Clock:
-    now: datetime = START
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
-
-
-@dataclass
-class Queue:
-    """One topic with one reader."""
-
-    head: int | None = 0
-    delivered: int = 0
-    in_flight: int = 0
-    identity: str = "a"
-
-
-def _stats(queue: Queue) -> Stats:
-    return Stats(queue.head or 0, head=queue.head)
-
-
-@dataclass
-class Broker:
-    """Counts what it is asked."""
-
-    clock: Clock
-    queues: dict[str, Queue]
-    away: bool = False
-    gone: set[str] = field(default_factory=set)
-    observed: int = 0
-    takes: float = 0.0  # seconds per reader
-    calls: list[list[str]] = field(default_factory=list)
-
-    async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed]:
-        if self.away:
-            raise Unreachable("Unreachable", "away")
-        self.observed += 1
-        return {
-            key: Observed(Resource(key), self.queues[key.name].identity, stats=_stats(self.queues[key.name]))
-            for key in keys
-            if key.name in self.queues
-        }
-
-    async def progress(self, groups: Collection[Key]) -> Mapping[Key, Progress]:
-        self.calls.append([key.name for key in groups])
-        self.clock.advance(self.takes * len(groups))
-        return {key: self._progress(self.queues[key.name]) for key in groups if key.name not in self.gone}
-
-    def _progress(self, queue: Queue) -> Progress:
-        head = queue.head or 0
-        pending = head - queue.delivered
-        oldest = self.clock.now if pending else None
-        partitions = (PartitionProgress(head, queue.delivered, queue.delivered - queue.in_flight),)
-        return Progress(
-            self.clock.now, partitions, pending, queue.in_flight, waiting=1, oldest_pending=oldest
-        )
-
-    def reads(self) -> list[str]:
-        """What was read since the last time this was asked."""
-        found = [name for call in self.calls for name in call]
-        self.calls.clear()
-        return found
-
-
-@dataclass
-class Bench:
-    """A sampler with everything around it."""
-
-    clock: Clock
-    broker: Broker
-    watched: list[Watched]
-    sampler: Sampler
-    told: list[Ref]
-    changed: list[Ref]
-
-    async def look(self, times: int = 1) -> None:
-        for _ in range(times):
-            self.clock.advance(PERIOD.total_seconds())
-            await self.sampler.tick()
-
-
-def ref(name: str) -> Ref:
-    return Ref("ConsumerGroup", "shop", name)
-
-
-def watch(name: str) -> Watched:
-    return Watched(
-        ref(name), Key("reader", name), Key("topic", name), timedelta(seconds=30), timedelta(minutes=1)
-    )
-
-
-def bench(*names: str, per_second: int = 50, queues: dict[str, Queue] | None = None) -> Bench:
-    clock = Clock()
-    broker = Broker(clock, queues if queues is not None else {name: Queue() for name in names})
-    watched = [watch(name) for name in names]
-    told: list[Ref] = []
-    changed: list[Ref] = []
-
-    sampler = Sampler(
-        lambda: broker,
-        lambda: watched,
-        clock=clock,
-        on_sampled=told.extend,
-        on_change=changed.append,
-        per_second=per_second,
-    )
-    return Bench(clock, broker, watched, sampler, told, changed)
-
-
-MANY = tuple(f"g{n:03}" for n in range(100))
+from headgate.core.resource import Key
+from headgate.engine.sampler import PERIOD, Watched
 
 
 async def test_at_rest_topics_are_looked_at_and_no_reader_is_read() -> None:
@@ -187,85 +65,6 @@ async def test_a_topic_that_was_made_anew_has_its_readers_read() -> None:
     assert found.broker.reads() == ["a"]
 
 
-async def test_the_budget_is_kept_and_readers_take_turns() -> None:
-    found = bench(*MANY, per_second=10, queues={name: Queue(head=5) for name in MANY})
-    for _ in range(3):
-        await found.look()
-        assert len(found.broker.reads()) <= 45
-    await found.look(17)
-    counts = Counter(found.broker.reads())
-    assert set(counts) == set(MANY)
-    assert max(counts.values()) - min(counts.values()) <= 1
-
-
-async def test_figures_that_are_read_in_turns_are_not_stale_between_them() -> None:
-    found = bench(*MANY, per_second=5, queues={name: Queue(head=5) for name in MANY})
-    await found.look(20)
-    assert {lag.sight for _, lag in found.sampler.lags()} == {Sight.FRESH}
-
-
-async def test_lag_that_appears_goes_before_readers_that_are_always_busy() -> None:
-    found = bench(*MANY, per_second=10)
-    await found.look(4)
-    for name in MANY[:90]:
-        found.broker.queues[name].head = 5
-    await found.look(4)
-    found.broker.reads()
-    found.broker.queues["g099"].head = 5
-    await found.look()
-    assert found.broker.reads()[0] == "g099"
-
-
-async def test_lag_that_appears_goes_before_groups_that_nobody_has_read_yet() -> None:
-    found = bench(*MANY, per_second=4)
-    await found.look()
-    assert len(found.broker.reads()) == 18
-    found.broker.queues["g099"].head = 5
-    await found.look()
-    assert found.broker.reads()[0] == "g099"
-    assert found.sampler.lag(ref("g099")).pending == 5
-
-
-async def test_at_the_first_look_those_come_first_that_may_be_late() -> None:
-    found = bench(*MANY, per_second=4, queues={name: Queue(head=5 * (name == "g099")) for name in MANY})
-    found.watched[98] = replace(found.watched[98], scaled=True)
-    await found.look()
-    assert found.broker.reads()[:2] == ["g099", "g098"]
-
-
-async def test_what_there_was_no_time_for_waits_so_that_news_is_seen_at_the_next_look() -> None:
-    found = bench(*MANY)
-    found.broker.takes = 0.1
-    await found.look()
-    took = found.clock.now - START - PERIOD
-    assert 48 <= len(found.broker.reads()) <= 64
-    assert took <= PERIOD + timedelta(seconds=1.1)
-    found.broker.queues["g099"].head = 5
-    await found.look()
-    assert found.broker.calls[0] == ["g099"]
-    await found.look(2)
-    assert {lag.sight for _, lag in found.sampler.lags()} == {Sight.FRESH}
-
-
-async def test_however_slow_a_broker_is_news_and_those_that_wait_have_their_turn() -> None:
-    found = bench(*MANY, queues={name: Queue(head=5) for name in MANY})
-    found.broker.takes = 3.0
-    for _ in range(4):
-        for name in MANY[50:]:
-            queue = found.broker.queues[name]
-            queue.head = (queue.head or 0) + 1
-        await found.look()
-    assert {f"g{number:03}" for number in range(30)} <= set(found.broker.reads())
-
-
-async def test_readers_at_rest_are_read_now_and_then() -> None:
-    found = bench(*MANY)
-    await found.look(2)
-    found.broker.reads()
-    await found.look(75)
-    assert Counter(found.broker.reads()) == Counter(MANY)
-
-
 async def test_a_reader_that_is_not_there_is_looked_for_every_ten_seconds() -> None:
     found = bench("a", "b")
     found.broker.gone.add("a")
@@ -286,16 +85,6 @@ async def test_a_reader_that_was_touched_is_read_at_the_next_look() -> None:
     found.sampler.touch(ref("nobody"))
     await found.look()
     assert found.broker.reads() == ["a"]
-
-
-async def test_groups_that_wait_for_their_first_turn_are_not_lost() -> None:
-    found = bench(*MANY, per_second=1)
-    assert found.sampler.lag(ref("g000")).sight is Sight.UNSEEN
-    await found.look(20)
-    sights = Counter(lag.sight for _, lag in found.sampler.lags())
-    assert sights[Sight.UNSEEN] > 0
-    assert sights[Sight.LOST] == 0
-    assert len(found.sampler.views) == 100 - sights[Sight.UNSEEN]
 
 
 LOST: dict[str, Queue | None] = {"the reader": Queue(), "the topic": None}
