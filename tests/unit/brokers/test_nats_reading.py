@@ -10,13 +10,16 @@ import pytest
 from headgate.brokers.base import Unknown, Unreachable
 from headgate.brokers.fake import FakeBroker
 from headgate.brokers.nats.documents import Json
+from headgate.brokers.nats.glance import SPAN, Glance
 from headgate.brokers.nats.memory import MemoryJetStream, Refusal
 from headgate.brokers.nats.reading import SOON, Reader
 from headgate.brokers.nats.resources import Consumer, consumer_key, stream_key
 from headgate.brokers.nats.store import Durable, Store
 from headgate.brokers.pace import Bucket, Pace
+from headgate.core.changes import Action, Change
+from headgate.core.claims import Owner
 from headgate.core.progress import Holding, Progress
-from headgate.core.resource import Observed, Unread
+from headgate.core.resource import Observed, Unread, known
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 
@@ -49,6 +52,86 @@ async def test_reading_costs_as_few_questions_as_it_takes(sentence: str) -> None
     keys = [stream_key(f"s{number:04}") for number in range(there - wanted, there)]
     assert len(await broker.observe(keys)) == wanted
     assert len(broker.server.asked) == questions
+
+
+STARTS: Mapping[str, tuple[int, str, list[str]]] = {
+    "one page tells whose account it is, and is the first of all": (
+        1000,
+        "s0000",
+        ["STREAM.LIST"] * 4,
+    ),
+    "an account that is not known yet": (100, "none", ["STREAM.LIST"]),
+    "what is not on the first page is asked for by name": (
+        1000,
+        "s0999",
+        ["STREAM.LIST", "STREAM.INFO.s0999", *["STREAM.LIST"] * 3],
+    ),
+}
+
+
+@pytest.mark.parametrize(("there", "name", "asked"), STARTS.values(), ids=STARTS.keys())
+async def test_what_a_start_asks(there: int, name: str, asked: list[str]) -> None:
+    """Who it is, whether the ground is laid, and then everything: nothing is read twice."""
+    broker = crowded(there)
+    found = await broker._reader.stream(broker._lane, name, more=True)
+    assert (found is None) == (name == "none")
+    ground = await broker.observe([stream_key(name)])
+    assert len(ground) == (found is not None)
+    assert len(await broker.observe([stream_key(f"s{number:04}") for number in range(there)])) == there
+    assert broker.server.asked == asked
+
+
+async def test_what_was_read_a_moment_ago_does_not_count_after_a_change_of_our_own() -> None:
+    broker = crowded(20)
+    names = [stream_key(f"s{number:04}") for number in range(20)]
+    await broker._reader.stream(broker._lane, "s0000", more=True)
+    broker.server.asked.clear()
+    found = known(await broker.observe(names[:1]))[names[0]]
+    await broker.apply(Change(Action.DELETE, names[0], Owner("i", "k", "ns", "n"), identity=found.identity))
+    broker.server.asked.clear()
+    assert set(await broker.observe(names)) == set(names[1:])
+    assert await broker.observe(names[:1]) == {}
+    assert broker.server.asked == ["STREAM.LIST", "STREAM.INFO.s0000"]
+
+
+async def test_a_change_that_is_under_way_while_something_is_read_outdates_it() -> None:
+    broker = crowded(2)
+    before: list[Mapping[str, Json] | None] = []
+
+    class Slow(MemoryJetStream):
+        async def _answer(self, verb: str, body: Json | None, limit: float | None) -> Json:
+            if verb.startswith("STREAM.DELETE"):
+                moment = glance.now()
+                glance.keep(moment, {"s0000": {}})
+                before.append(glance.infos(["s0000"]))
+            return await super()._answer(verb, body, limit)
+
+    server = Slow(lambda: NOW, level=5, nodes=1)
+    server.stores = broker.server.stores
+    glance = Glance(server)
+    await server.call(broker._lane, "STREAM.DELETE.s0000")
+    assert before == [{"s0000": {}}]
+    assert glance.infos(["s0000"]) is None
+
+
+async def test_what_was_read_is_forgotten_after_a_few_seconds_and_with_its_connection() -> None:
+    class Reconnected(MemoryJetStream):
+        @property
+        def connection(self) -> object:
+            return connection
+
+    now, connection = 0.0, "first"
+    glance = Glance(Reconnected(lambda: NOW, level=5, nodes=1), lambda: now)
+    glance.keep(glance.now(), {"a": {}, "b": None}, {"total": 1})
+    assert glance.infos(["a", "b"]) == {"a": {}}
+    assert glance.infos(["a", "c"]) is None
+    assert glance.page() == {"total": 1}
+    connection = "second"
+    assert (glance.infos(["a"]), glance.page()) == (None, None)
+    connection, now = "first", SPAN - 0.1
+    assert glance.page() is not None
+    now = SPAN
+    assert (glance.infos(["a"]), glance.page()) == (None, None)
 
 
 async def test_consumers_cost_one_question_per_stream() -> None:

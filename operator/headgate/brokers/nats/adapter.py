@@ -99,8 +99,9 @@ class NatsBroker:
 
     async def _shared_stream(self) -> Json | None:
         """The stream that tells whose account this is; while nobody answers for it, as this connection saw it last."""
-        found = (await self._reader.streams(self._requests, {ADVISORIES.name})).get(ADVISORIES.name)
         client = await self._link.client()
+        first = self._seen is None or self._seen[0] is not client  # then everything else is read next
+        found = await self._reader.stream(self._requests, ADVISORIES.name, more=first)
         if not isinstance(found, Unread):
             self._seen = (client, found)
             return found

@@ -76,6 +76,7 @@ class JetStream:
     """The API of one account's JetStream, in its domain."""
 
     may_act: Callable[[], bool] = staticmethod(always)  # asked before each request that changes something
+    changes: int = 0  # grows before and after each of them: what was read at another number may be outdated
 
     def __init__(self, link: Link, domain: str | None, timeout: float) -> None:
         self.link = link
@@ -91,9 +92,10 @@ class JetStream:
     ) -> Json:
         """One question; the answer without its error, which is raised."""
         async with lane.slot():
-            if not verb.startswith(_LOOKS) and not self.may_act():
-                raise Unreachable("LeaseLost", f"another operator may be acting; {verb} was not sent")
-            answer = await self._answer(verb, body, limit)
+            if verb.startswith(_LOOKS):
+                answer = await self._answer(verb, body, limit)
+            else:
+                answer = await self._changing(verb, body, limit)
         if error := answer.get("error"):
             raise self._error(error, verb)
         return answer
@@ -132,9 +134,23 @@ class JetStream:
         return StoredMessage(message["subject"], int(message["seq"]), message["time"])
 
     @property
+    def connection(self) -> object:
+        """Tells a connection from every other one; None where there is none."""
+        return self.link.connection
+
+    @property
     def clustered(self) -> bool:
         """Whether other servers have a say in the answers."""
         return "cluster" in self.link.server
+
+    async def _changing(self, verb: str, body: Json | None, limit: float | None) -> Json:
+        if not self.may_act():
+            raise Unreachable("LeaseLost", f"another operator may be acting; {verb} was not sent")
+        self.changes += 1
+        try:
+            return await self._answer(verb, body, limit)
+        finally:
+            self.changes += 1
 
     async def _answer(self, verb: str, body: Json | None, limit: float | None) -> Json:
         payload = json.dumps(body, separators=(",", ":")).encode() if body is not None else b""

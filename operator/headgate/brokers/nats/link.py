@@ -69,6 +69,11 @@ class Link:
             return self._client
 
     @property
+    def connection(self) -> Client | None:
+        """The live connection, if there is one."""
+        return self._client if self._client is not None and self._client.is_connected else None
+
+    @property
     def server(self) -> Mapping[str, Any]:
         """What the connected server said about itself."""
         return self._client._server_info if self._client else {}  # noqa: SLF001  (the library shows only parts of it)

@@ -92,6 +92,10 @@ class MemoryJetStream(JetStream):
         self.leaderless: set[Key] = set()  # objects for which nobody can answer
 
     @property
+    def connection(self) -> object:
+        return self
+
+    @property
     def clustered(self) -> bool:
         return False
 

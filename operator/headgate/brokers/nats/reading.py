@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +15,7 @@ from headgate.brokers.nats.documents import (
     managed_of,
     mark_of,
 )
+from headgate.brokers.nats.glance import Glance
 from headgate.brokers.nats.jetstream import JetStream
 from headgate.brokers.nats.resources import CONSUMER, STREAM, consumer_key, split, stream_key
 from headgate.brokers.nats.times import moment
@@ -43,11 +45,35 @@ class Reader:
     def __init__(self, js: JetStream) -> None:
         self._js = js
         self._silent: set[str] = set()  # questions that were not answered when they were asked last
+        self._glance = Glance(js)
 
     async def streams(self, lane: Pace, names: Iterable[str]) -> Mapping[str, Json | Unread]:
         """Infos of the streams that exist."""
-        listing = _Listing(frozenset(names), "STREAM.LIST", "STREAM.INFO", "streams")
-        return await self._read(lane, listing)
+        return await self._read(lane, _streams(names))
+
+    async def stream(self, lane: Pace, name: str, *, more: bool) -> Json | Unread | None:
+        """One stream; None where it is not there. What is read for that is kept for `streams_just_read`.
+
+        With `more` to come it is looked for on the first page of the list of all, which then need not be read again.
+        In a cluster such a list waits for the slowest server, so there it is not.
+        """
+        moment, page = self._glance.now(), None
+        if more and not self._js.clustered:
+            with suppress(Unreachable):  # then it is asked for by name
+                page = await self._js.find(lane, "STREAM.LIST", {"offset": 0})
+        listed = _by_name(page or {}, "streams")
+        info: Json | Unread | None = _silent(page or {}).get(name) or listed.get(name)
+        if info is None and (page is None or int(page["total"]) > len(listed)):
+            info = (await self.streams(lane, {name})).get(name)
+        if not isinstance(info, Unread):
+            self._glance.keep(moment, {name: info}, page)
+        return info
+
+    async def streams_just_read(self, lane: Pace, names: Iterable[str]) -> Mapping[str, Json | Unread]:
+        """The same as `streams`; what was read a moment ago and not changed since is not read again."""
+        listing = _streams(names)
+        known = self._glance.infos(listing.names)
+        return known if known is not None else await self._read(lane, listing, self._glance.page())
 
     async def consumers(self, lane: Pace, keys: Collection[Key]) -> Mapping[Key, Json | Unread]:
         """Infos of the consumers that exist, one list per stream of which several are asked."""
@@ -69,19 +95,21 @@ class Reader:
         infos = await self._read(lane, _Listing(frozenset(names), *verbs, "consumers"))
         return {consumer_key(stream, durable): info for durable, info in infos.items()}
 
-    async def _read(self, lane: Pace, listing: _Listing) -> Mapping[str, Json | Unread]:
+    async def _read(
+        self, lane: Pace, listing: _Listing, page: Json | None = None
+    ) -> Mapping[str, Json | Unread]:
         """What is there, by name. What is said of single objects is believed only while the account itself answers."""
-        found = await self._found(lane, listing)
+        found = await self._found(lane, listing, page)
         if any(isinstance(info, Unread) for info in found.values()):
             await self._js.call(lane, "INFO")
         return found
 
-    async def _found(self, lane: Pace, listing: _Listing) -> Mapping[str, Json | Unread]:
+    async def _found(self, lane: Pace, listing: _Listing, page: Json | None) -> Mapping[str, Json | Unread]:
         few = 1 if listing.entries == "consumers" else FEW
         if len(listing.names) <= few:
             return await self._each(lane, listing, listing.names)
         try:
-            found, certain = await self._listed(lane, listing)
+            found, certain = await self._listed(lane, listing, page)
         except Unreachable as error:
             self.unread(error, listing.list_verb)
             return await self._each(
@@ -110,7 +138,9 @@ class Reader:
         self._silent.discard(verb)
         return info
 
-    async def _listed(self, lane: Pace, listing: _Listing) -> tuple[dict[str, Json | Unread], bool]:
+    async def _listed(
+        self, lane: Pace, listing: _Listing, page: Json | None
+    ) -> tuple[dict[str, Json | Unread], bool]:
         """What the pages hold, and whether a name that is on none of them can be taken for absent.
 
         Pages overlap by one entry: when it is not the same one any more, something before it came or went and an
@@ -120,15 +150,14 @@ class Reader:
         found: dict[str, Json | Unread] = {}
         offset, last, certain = 0, "", not self._js.clustered
         while True:
-            page = await self._js.find(lane, listing.list_verb, {"offset": offset})
-            entries = (page or {}).get(listing.entries) or ()
-            names = [_name(entry) for entry in entries]
+            if page is None:
+                page = await self._js.find(lane, listing.list_verb, {"offset": offset})
+            infos = _by_name(page or {}, listing.entries)
+            names = list(infos)
             silent = _silent(page or {})
             certain = certain and (not last or names[:1] == [last])
             found.update((name, unread) for name, unread in silent.items() if name in listing.names)
-            found.update(
-                (name, info) for name, info in zip(names, entries, strict=True) if name in listing.names
-            )
+            found.update((name, info) for name, info in infos.items() if name in listing.names)
             size = len(names) + len(silent.keys() - set(names))
             end = offset + size
             left = int((page or {}).get("total", 0)) - end
@@ -136,7 +165,7 @@ class Reader:
                 return found, certain
             if left > PAGE * len(listing.names - found.keys()):
                 return found, False  # asking for the rest by name is cheaper
-            offset, last = end - 1, names[-1] if names else ""
+            offset, last, page = end - 1, names[-1] if names else "", None
 
 
 def _silent(page: Json) -> dict[str, Unread]:
@@ -149,6 +178,14 @@ def _silent(page: Json) -> dict[str, Unread]:
     return missing | {
         name: Unread("StreamOffline", f"{name} is offline: {why}") for name, why in offline.items()
     }
+
+
+def _streams(names: Iterable[str]) -> _Listing:
+    return _Listing(frozenset(names), "STREAM.LIST", "STREAM.INFO", "streams")
+
+
+def _by_name(page: Json, entries: str) -> dict[str, Json]:
+    return {_name(entry): entry for entry in page.get(entries) or ()}
 
 
 def _name(info: Json) -> str:
@@ -178,7 +215,8 @@ def _stats(info: Json) -> Stats:
 async def observe(reader: Reader, lane: Pace, keys: Collection[Key]) -> Mapping[Key, Observed | Unread]:
     """Streams, then consumers; absent ones are left out."""
     streams = {key.name for key in keys if key.kind == STREAM}
-    found = {stream_key(name): info for name, info in (await reader.streams(lane, streams)).items()}
+    infos = await reader.streams_just_read(lane, streams)
+    found = {stream_key(name): info for name, info in infos.items()}
     found.update(await readers_of(reader, lane, [key for key in keys if key.kind == CONSUMER], found))
     return {key: info if isinstance(info, Unread) else observed(key, info) for key, info in found.items()}
 
