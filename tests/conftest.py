@@ -24,6 +24,16 @@ NatsOf = Callable[[str], Awaitable[LocalNats]]
 _numbers = itertools.count(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that say that they take long come first: several processes that share the files then end together."""
+    items.sort(key=_seconds, reverse=True)
+
+
+def _seconds(item: pytest.Item) -> int:
+    mark = item.get_closest_marker("takes")
+    return int(mark.args[0]) if mark else 0
+
+
 @pytest.fixture(scope="session")
 def servers() -> Iterator[Run]:
     """Where the servers of this session live; nothing of it is left afterwards."""

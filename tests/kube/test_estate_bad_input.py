@@ -17,6 +17,8 @@ from headgate.local.cluster import Cluster
 from headgate.local.nats import nats_binary
 from headgate.local.run import Run
 
+pytestmark = pytest.mark.takes(60)
+
 OLD: Final = "2.10.25"
 HEALS = 8.0  # seconds: the two of the resync interval, and five where credentials were not accepted
 MODES = {"in cluster mode": "cluster", "in namespaced mode": "namespaced"}

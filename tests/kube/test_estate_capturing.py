@@ -20,6 +20,8 @@ from headgate.local.processes import Process
 from headgate.local.run import Run
 from headgate.local.waiting import until
 
+pytestmark = pytest.mark.takes(45)
+
 TOKEN = re.compile(r'headgate\.dev/acknowledge: "([^"]+)"')
 
 

@@ -32,6 +32,8 @@ from headgate.local.nats import LocalNats
 from headgate.local.run import Run
 from headgate.local.waiting import until
 
+pytestmark = pytest.mark.takes(80)
+
 TOPICS = ("one", "two", "three", "four", "five")
 FINALIZER = "headgate.dev/finalizer"
 

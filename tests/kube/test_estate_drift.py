@@ -18,6 +18,8 @@ from headgate.local.nats import LocalNats
 from headgate.local.run import Run
 from headgate.local.waiting import until
 
+pytestmark = pytest.mark.takes(25)
+
 RESYNC = 5.0
 IN_TIME = RESYNC + 1.0
 FINALIZER = "headgate.dev/finalizer"

@@ -23,6 +23,8 @@ from headgate.local.processes import Process
 from headgate.local.run import Run
 from headgate.local.waiting import until
 
+pytestmark = pytest.mark.takes(65)
+
 FORBIDDEN = 403
 TOKEN = "s3cret-of-the-rights"
 Right = tuple[str, str, str]  # component, resource, verb

@@ -23,6 +23,8 @@ from headgate.local.cluster import Cluster
 from headgate.local.run import Run
 from headgate.local.waiting import until
 
+pytestmark = pytest.mark.takes(75)
+
 MANY: Final = 300  # events that take several replicas
 Play = Callable[[Scene], Coroutine[Any, Any, None]]
 PLAYS: dict[str, Play] = {}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
+import pytest
 import pytest_asyncio
 from tests.kube.conftest import NamespaceOf
 from tests.kube.estate import Estate, JetStream, condition, connection, group, policy, queue, topic
@@ -18,6 +19,8 @@ from headgate.local.cluster import Cluster
 from headgate.local.errors import LocalError
 from headgate.local.run import Run
 from headgate.local.waiting import until
+
+pytestmark = pytest.mark.takes(90)
 
 PASSES = 3
 REST = 12.0  # seconds of silence; ten full passes go by

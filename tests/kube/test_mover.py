@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+import pytest
 import pytest_asyncio
 from tests.contract.messages_account import Account, account_at
 from tests.kube.conftest import NamespaceOf
@@ -24,6 +25,8 @@ from headgate.local.manifests import render as manifests
 from headgate.local.processes import Process
 from headgate.local.run import Run
 from headgate.local.waiting import until
+
+pytestmark = pytest.mark.takes(35)
 
 ACCOUNT = "headgate-mover"
 

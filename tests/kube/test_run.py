@@ -21,6 +21,8 @@ from headgate.local.kubeconfig import Access
 from headgate.local.ports import free_port
 from headgate.local.waiting import until
 
+pytestmark = pytest.mark.takes(40)
+
 FINALIZER = "headgate.dev/finalizer"
 LEASE = "headgate-operator"
 

@@ -12,6 +12,8 @@ from headgate.local.install import install
 from headgate.local.manifests import Install
 from headgate.local.run import Run
 
+pytestmark = pytest.mark.takes(25)
+
 READY = """#!{python}
 import http.server, os, pathlib, sys
 assert sys.argv[1:3] == ["-m", "headgate"], sys.argv

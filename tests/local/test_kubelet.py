@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.servers import Kubectl
 
 from headgate.local.cluster import Cluster
 from headgate.local.waiting import until
+
+pytestmark = pytest.mark.takes(30)
 
 SLEEP = "import signal; signal.pause()"
 CRASH_ONCE = """

@@ -10,10 +10,13 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from tests.servers import Kubectl
 
 from headgate.local.processes import marked
 from headgate.local.waiting import until
+
+pytestmark = pytest.mark.takes(70)
 
 
 @dataclass(frozen=True, slots=True)
