@@ -27,6 +27,8 @@ from headgate.local.install import install_crds
 from headgate.local.waiting import until
 from headgate.telemetry.metrics import Metrics
 
+pytestmark = pytest.mark.takes(20)
+
 QUICK = Pace(duration=3, renew=0.2, retry=0.05, margin=1.0)
 
 
