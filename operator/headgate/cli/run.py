@@ -75,12 +75,14 @@ def settings_of(args: argparse.Namespace) -> Settings:
 
 async def _run(settings: Settings, scrubber: "Scrubber") -> int:
     from headgate.handlers.listing import SetupError  # noqa: PLC0415  (a second of imports, only for this command)
+    from headgate.kube.buffers import keep_small  # noqa: PLC0415
     from headgate.kube.client import KubeClient  # noqa: PLC0415
     from headgate.kube.config import ConfigError, load  # noqa: PLC0415
     from headgate.kube.errors import KubeError  # noqa: PLC0415
     from headgate.kube.lease import LeaseLost  # noqa: PLC0415
     from headgate.telemetry.metrics import Metrics  # noqa: PLC0415
 
+    keep_small()
     metrics = Metrics()
     try:
         config = load(os.environ, path=settings.kubeconfig, context=settings.context)

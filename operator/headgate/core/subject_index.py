@@ -13,7 +13,9 @@ HolderT = TypeVar("HolderT", bound=Hashable)
 class _Node(Generic[HolderT]):
     """All patterns that begin with the same tokens."""
 
-    holders: set[HolderT] = field(default_factory=set)  # whose pattern ends here
+    holders: tuple[
+        HolderT, ...
+    ] = ()  # whose pattern ends here; mostly nobody's or one's, of which many are kept
     after: "dict[str, _Node[HolderT]]" = field(default_factory=dict)
 
     def everything(self) -> "Iterator[HolderT]":
@@ -33,14 +35,15 @@ class SubjectIndex(Generic[HolderT]):
         node = self._root
         for token in pattern.split(SEPARATOR):
             node = node.after.setdefault(token, _Node())
-        node.holders.add(holder)
+        if holder not in node.holders:
+            node.holders = (*node.holders, holder)
 
     def remove(self, pattern: str, holder: HolderT) -> None:
         """Forget what was added; nodes without content go with it."""
         path = [self._root]
         tokens = pattern.split(SEPARATOR)
         path.extend(path[-1].after[token] for token in tokens)
-        path[-1].holders.discard(holder)
+        path[-1].holders = tuple(one for one in path[-1].holders if one != holder)
         for parent, token, node in zip(reversed(path[:-1]), reversed(tokens), reversed(path), strict=False):
             if node.holders or node.after:
                 return

@@ -11,6 +11,7 @@ from headgate.core.claims import Owner, Record
 from headgate.core.estate import Declared, Estate, Ref
 from headgate.core.index import BROKER, Index
 from headgate.core.resolve import broker_of, references
+from headgate.engine.alike import shared
 from headgate.engine.records import record_of
 
 FINALIZER: Final = "headgate.dev/finalizer"
@@ -276,7 +277,7 @@ def _declare(ref: Ref, body: Mapping[str, Any]) -> tuple[Declared[Any] | None, t
     if isinstance(loaded, list):
         return None, tuple(loaded)
     created = _time(meta.get("creationTimestamp"))
-    return Declared(ref, meta["uid"], meta["generation"], loaded, created), ()
+    return Declared(ref, meta["uid"], meta["generation"], shared(loaded), created), ()
 
 
 def _renew(
