@@ -66,6 +66,9 @@ class Engine:
         del parts
         self.told_before_run = len(self.heard)
 
+    async def begun(self) -> None:
+        """There is nothing to do."""
+
     async def run(self) -> None:
         self.ready = True
         await self._stop.wait()

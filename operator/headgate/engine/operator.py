@@ -144,6 +144,11 @@ class Operator:
             and all(branch.worker.looked for branch in self._branches.values())
         )
 
+    async def begun(self) -> None:
+        """Return once something was brought to a verdict, or nothing was to be done."""
+        if self.world.estate.brokers:
+            await self.shared.begun.wait()
+
     async def run(self) -> None:
         """Act until `stop`; ends with the error of any loop that fails."""
         self._running = True

@@ -109,6 +109,7 @@ class Worker:
             for ref in refs:
                 self.queue.retry(ref)
         self.looked = True
+        self._shared.begun.set()
 
     def _due(self) -> tuple[Ref, ...]:
         now = self._shared.monotonic()
@@ -161,7 +162,7 @@ class Worker:
             return
         entries = (self._world.entries[ref] for ref in self._world.of_broker(self.ref))
         newcomers = [entry.ref for entry in entries if not entry.leaving and not entry.status]
-        if newcomers := newcomers[:PORTION]:
+        if newcomers := newcomers[:HASTY]:
             await self._go_through(await self._sweep.prepare(newcomers, full=False), full=False)
 
     async def _recount(self) -> None:
@@ -246,11 +247,13 @@ class Worker:
             except BrokerError:
                 self.queue.add((*(item.intent.ref for item in items), *pending))
                 raise
+            self._shared.begun.set()
 
     def _size(self) -> int:
-        """Small portions while a namespace is about to end, so that its last call is heard in time."""
+        """Small portions while a namespace is about to end, so that its last call is heard in time; a small first one."""
         ends = self._shared.last_calls
-        return HASTY if any(not self._shared.hurries(namespace) for namespace in ends) else PORTION
+        hasty = any(not self._shared.hurries(namespace) for namespace in ends)
+        return HASTY if hasty or not self._shared.begun.is_set() else PORTION
 
     async def _away(self, refs: Collection[Ref], error: BrokerError) -> None:
         """Report what waits for the broker, and say when to try again."""

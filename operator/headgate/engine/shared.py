@@ -43,6 +43,7 @@ class Shared:
     last_calls: dict[str, float] = field(
         default_factory=dict
     )  # when nothing of a namespace may take time any more
+    begun: asyncio.Event = field(default_factory=asyncio.Event)  # something was settled, or nothing could be
     troubled: set[Ref] = field(default_factory=set)  # not Ready: any change at all may heal them
 
     def hurries(self, namespace: str) -> bool:

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 SILENCE = 150.0  # seconds without a bookmark after which a watch counts as dead: two of them missed, and a reconnect
 ENGINE_STOP = 5.0  # seconds for what is under way
 LEASE_STOP = 2.0
+HEAD_START = 1.0  # seconds at most in which the engine acts on what was listed before anything is watched
 
 
 class Engine(Inbox, Protocol):
@@ -37,6 +38,10 @@ class Engine(Inbox, Protocol):
 
     def measure(self) -> None:
         """Set the gauges of what it knows."""
+        ...
+
+    async def begun(self) -> None:
+        """Return once something was done, or nothing was to be done."""
         ...
 
     async def run(self) -> None:
@@ -110,7 +115,10 @@ class Process:
                 raise RuntimeError(f"{task.get_name()} ended by itself")
 
     async def _watching(self, watching_stop: asyncio.Event) -> set[asyncio.Task[Any]]:
-        """Begin to watch. kopf takes half a second to import, and the engine acts meanwhile on what was listed."""
+        """Begin to watch. Importing kopf and listing again takes a core for a while, which is the engine's first."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEAD_START):
+                await self.engine.begun()
         make_watches = await asyncio.to_thread(_shell)
         comparison = Comparison(self.kube, self.scope, self.engine)
         self._pulse.opened = comparison.opened

@@ -67,6 +67,7 @@ async def test_afterwards_nothing_of_it_is_made_or_guarded_again() -> None:
 
 async def test_portions_are_small_only_until_the_last_call() -> None:
     scene = Scene()
+    scene.shared.begun.set()
     sizes = []
     for ends in ({}, {"shop": float("inf")}, {"shop": 0.0}, {"shop": 0.0, "other": float("inf")}):
         scene.shared.last_calls = ends

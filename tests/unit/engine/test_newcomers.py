@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from tests.unit.engine.scene import MAIN, Scene
 
-from headgate.engine.reconcile import Worker
+from headgate.engine.reconcile import HASTY, Worker
 from headgate.engine.reports import Sights
 
 
@@ -51,6 +51,17 @@ async def test_with_nothing_new_the_broker_is_not_read_more_often(scene: Restart
     quiet = len(await scene.first_turn())
     scene.declare("new")
     assert len(await scene.first_turn()) == quiet + 1
+
+
+async def test_the_first_portion_is_a_small_one_so_that_something_is_ready_soon(scene: Restarted) -> None:
+    scene.shared.begun.clear()
+    names = [scene.declare(f"new-{number:02}").name for number in range(40)]
+    await scene.first_turn()
+    bodies = [scene.cluster.objects["EventTopic", name] for name in names]
+    last = sorted(int(body["metadata"]["resourceVersion"]) for body in bodies)
+    begins = [number for number in range(1, 40) if last[number] - last[number - 1] > 1]
+    assert begins == [HASTY]  # the finalizers of all others were written in between
+    assert scene.shared.begun.is_set()
 
 
 async def test_in_another_cluster_nothing_is_made_before_somebody_has_looked(scene: Restarted) -> None:
