@@ -161,6 +161,22 @@ OF_BROKERS: Final[Mapping[str, Meaning]] = {
         "So many copies cannot be kept there.",
         "Declare fewer replicas, or add servers.",
     ),
+    "NoCopyToSpare": Meaning(
+        "Every copy must have an event before it is acknowledged, so one server that is down stops publishers.",
+        "Declare fewer copies in sync, or more replicas.",
+    ),
+    "UncleanElection": Meaning(
+        "A copy that lags behind may take over, and events that were acknowledged are gone.",
+        "Switch unclean elections off unless that is meant.",
+    ),
+    "GroupActive": Meaning(
+        "Workers of the group are running, and the broker changes no positions under them.",
+        "Scale the workers to zero for a moment; it is tried again by itself.",
+    ),
+    "NewPartitionsUncommitted": Meaning(
+        "The topic has partitions in which the running group has no position yet.",
+        "Have the workers begin with the earliest event there, or scale them to zero for a moment.",
+    ),
     "MaxBytesRequired": Meaning(
         "The account demands a bound on the size of everything that keeps events.",
         "Declare retention.maxBytes.",

@@ -1,0 +1,1 @@
+"""Kafka: translation (pure) and the adapter (I/O). Knows nothing of Kubernetes or other brokers."""
