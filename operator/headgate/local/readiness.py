@@ -1,0 +1,27 @@
+"""A program becomes ready or ends: whichever comes first. Does not know what ready means."""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import suppress
+
+from headgate.local.errors import LocalError
+from headgate.local.processes import Process
+
+
+async def served(process: Process, ready: Coroutine[None, None, None], *, reason: str) -> None:
+    """Return once `ready` does; LocalError(reason) with the last words of a program that ends or never gets there."""
+    up = asyncio.ensure_future(ready)
+    ended = asyncio.ensure_future(process.wait())
+    try:
+        await asyncio.wait({up, ended}, return_when=asyncio.FIRST_COMPLETED)
+        if not up.done():
+            raise LocalError(reason, f"{process.name} ended before it was ready:\n{process.tail()}")
+        try:
+            up.result()
+        except LocalError as error:
+            raise LocalError(reason, f"{process.name}: {error}; it wrote:\n{process.tail()}") from error
+    finally:
+        for each in (up, ended):
+            each.cancel()
+            with suppress(asyncio.CancelledError, LocalError):
+                await each
