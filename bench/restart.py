@@ -132,7 +132,6 @@ async def measure(objects: int) -> list[Figure]:
     found: list[Figure] = []
     for groups in (False, True):
         label = f"{objects} topics and groups" if groups else f"{objects} topics"
-        reads = READS_BESIDE + objects if groups else READS
         async with scene() as stage:
             await stage.namespace(NAMESPACE)
             await served(stage, NAMESPACE)
@@ -141,6 +140,7 @@ async def measure(objects: int) -> list[Figure]:
             await program.ready()
             await estate(stage, [f"topic-{number:05}" for number in range(objects)], groups=groups)
             await asyncio.sleep(REST)
+            reads = READS_BESIDE + await stage.streams("") if groups else READS  # one for every stream there is
             program, counts = await restarted(stage, program, label, reads=reads)
             tries = []
             for number in range(TRIES):
