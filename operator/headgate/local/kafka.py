@@ -1,7 +1,6 @@
 """Real Kafka servers without ZooKeeper and without containers, alone or three of them. Does not know what is in them."""
 
 import asyncio
-import contextlib
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -30,7 +29,7 @@ from headgate.local.kafka_config import (
 from headgate.local.kafka_format import JVM, empty_store, formatted, new_id
 from headgate.local.ports import free_port
 from headgate.local.processes import Process
-from headgate.local.readiness import served
+from headgate.local.readiness import listening, served
 from headgate.local.run import Run
 from headgate.local.waiting import until
 
@@ -99,7 +98,7 @@ class LocalKafka:
         """Wait until it is in the cluster and groups are served; one that ends meanwhile is an error with its words."""
 
         async def up() -> None:
-            await _listening(self.seat.internal_port)
+            await listening(HOST, self.seat.internal_port, limit=START_LIMIT)
             client = admin(self.internal)
             await _until(f"{self.name} is in its cluster", lambda: self.seat.number in brokers(client))
             await _until(f"{self.name} serves groups", lambda: coordinates(client))
@@ -188,7 +187,7 @@ async def _settle(cluster: LocalKafkaCluster) -> None:
 
     async def settled() -> None:
         for node in cluster.nodes:
-            await _listening(node.seat.internal_port)
+            await listening(HOST, node.seat.internal_port, limit=START_LIMIT)
         await _first_words(admin(cluster.internal), size, first.guard)
 
     await served(first.process, settled(), reason="KafkaFailed")
@@ -202,17 +201,6 @@ async def _first_words(client: AdminClient, size: int, guard: Guard) -> None:
         names = list(guard.users)
         await _until("passwords are stored", lambda: keep_passwords(client, guard.users, guard.scram))
         await _until("passwords are known", lambda: knows_passwords(client, names, guard.scram))
-
-
-async def _listening(port: int) -> None:
-    async def connects() -> bool:
-        with contextlib.suppress(OSError):
-            _, writer = await asyncio.open_connection(HOST, port)
-            writer.close()
-            return True
-        return False
-
-    await until(f"something listens on port {port}", connects, limit=START_LIMIT)
 
 
 async def _until(what: str, check: Callable[[], bool]) -> None:

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
+from contextlib import closing, suppress
 
 from headgate.local.errors import LocalError
 from headgate.local.processes import Process
+from headgate.local.waiting import until
 
 
 async def served(process: Process, ready: Coroutine[None, None, None], *, reason: str) -> None:
@@ -25,3 +26,16 @@ async def served(process: Process, ready: Coroutine[None, None, None], *, reason
             each.cancel()
             with suppress(asyncio.CancelledError, LocalError):
                 await each
+
+
+async def listening(host: str, port: int, *, limit: float) -> None:
+    """Return once something takes connections there."""
+
+    async def connects() -> bool:
+        with suppress(OSError):
+            _, writer = await asyncio.open_connection(host, port)
+            with closing(writer):
+                return True
+        return False
+
+    await until(f"something listens on port {port}", connects, limit=limit)
