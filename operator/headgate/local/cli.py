@@ -13,6 +13,7 @@ from types import FrameType
 from typing import NoReturn
 
 from headgate.local.binaries import resolve
+from headgate.local.brokers import NAMES, obtain
 from headgate.local.cache import Say
 from headgate.local.cluster import Cluster, start_cluster
 from headgate.local.errors import LocalError
@@ -31,7 +32,9 @@ def register(sub: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "--dir", type=Path, default=DEFAULT_DIRECTORY, metavar="D", help="default: %(default)s"
         )
-    up.add_argument("--brokers", default="", metavar="nats", help="brokers to start beside it")
+    up.add_argument(
+        "--brokers", default="", metavar="NAMES", help=f"brokers to start beside it, of {','.join(NAMES)}"
+    )
     up.add_argument("--operator", action="store_true", help="install the CRDs, the operator and the mover")
     up.add_argument(
         "--mode", choices=("cluster", "namespaced"), default="cluster", help="rights of operator and mover"
@@ -72,6 +75,7 @@ def _up(args: argparse.Namespace) -> int:
     owned = open_run(args.dir)
     os.environ[MARK] = owned.mark  # a build belongs to the run as its servers do
     try:
+        obtain(_brokers(args), say)
         resolve(say)
         return asyncio.run(_serve(args, owned, say))
     except KeyboardInterrupt:
@@ -108,8 +112,7 @@ async def _serve(args: argparse.Namespace, owned: Run, say: Say) -> int:
 
 
 async def _start(args: argparse.Namespace, owned: Run, say: Say) -> Cluster:
-    brokers = [name for name in args.brokers.split(",") if name]
-    cluster = await start_cluster(owned, brokers=brokers, say=say)
+    cluster = await start_cluster(owned, brokers=_brokers(args), say=say)
     try:
         if args.operator:
             await _install(args, cluster, say)
@@ -119,6 +122,10 @@ async def _start(args: argparse.Namespace, owned: Run, say: Say) -> Cluster:
     owned.write_env(cluster.env())
     say(f"ready; for this cluster in your shell: set -a; . {owned.directory / 'env'}; set +a")
     return cluster
+
+
+def _brokers(args: argparse.Namespace) -> list[str]:
+    return [name for name in args.brokers.split(",") if name]
 
 
 async def _install(args: argparse.Namespace, cluster: Cluster, say: Say) -> None:

@@ -3,17 +3,17 @@
 import asyncio
 import sys
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from headgate.local.binaries import resolve
+from headgate.local.brokers import Brokers, obtain, start_brokers
 from headgate.local.cache import Say, silent
 from headgate.local.client import ApiError, Client
 from headgate.local.controlplane import ControlPlane, start_control_plane
-from headgate.local.errors import LocalError
 from headgate.local.kubeconfig import Access
-from headgate.local.nats import LocalNats, start_nats
+from headgate.local.nats import LocalNats
 from headgate.local.processes import Process
 from headgate.local.run import Run
 from headgate.local.waiting import until
@@ -29,7 +29,11 @@ class Cluster:
     run: Run
     plane: ControlPlane
     kubelet: Process
-    nats: LocalNats | None = None
+    brokers: Brokers = field(default_factory=Brokers)
+
+    @property
+    def nats(self) -> LocalNats | None:
+        return self.brokers.nats
 
     @property
     def access(self) -> Access:
@@ -50,7 +54,7 @@ class Cluster:
     def env(self) -> dict[str, str]:
         """What a person's shell needs."""
         variables = {"KUBECONFIG": str(self.kubeconfig), "KUBECTL": str(self.kubectl)}
-        return variables | ({"NATS_URL": self.nats.url} if self.nats else {})
+        return variables | self.brokers.env()
 
     def pod_log(self, namespace: str, pod: str, container: str) -> Path:
         """The file that a container of a pod writes to."""
@@ -59,22 +63,18 @@ class Cluster:
     async def stop(self) -> None:
         """End everything: programs first, so that they can still say goodbye."""
         await self.kubelet.stop(grace=10.0)
-        brokers = [self.nats.stop()] if self.nats else []
-        await asyncio.gather(self.plane.stop(), *brokers)
+        await asyncio.gather(self.plane.stop(), self.brokers.stop())
 
 
 async def start_cluster(run: Run, *, brokers: Collection[str] = (), say: Say = silent) -> Cluster:
     """Start all of it; returns when pods can be scheduled and brokers answer."""
-    if unknown := set(brokers) - {"nats"}:
-        raise LocalError("NoSuchBroker", f"no such broker here: {', '.join(sorted(unknown))}")
+    await asyncio.to_thread(obtain, brokers, say)
     binaries = await asyncio.to_thread(resolve, say)
     say("starting the control plane")
     plane = await start_control_plane(run, binaries)
     cluster = Cluster(run, plane, _start_kubelet(run, plane))
     try:
-        if "nats" in brokers:
-            say("starting NATS")
-            cluster.nats = await start_nats(run, say=say)
+        cluster.brokers = await start_brokers(run, brokers, say)
         await _until_usable(cluster)
     except BaseException:
         await cluster.stop()
