@@ -59,6 +59,10 @@ OF_BROKERS: Final[Mapping[str, Meaning]] = {
         "The Secret's content cannot be used as credentials.",
         "Put the keys into the Secret that the message asks for.",
     ),
+    "VirtualHostMissing": Meaning(
+        "The part of the broker that the EventBroker names is not there or closed to its user.",
+        "Make it there, or give the user permissions in it.",
+    ),
     "SecretNotFound": Meaning(
         "The Secret that the EventBroker names does not exist.",
         "Create it in the EventBroker's namespace or correct the name.",
@@ -196,6 +200,15 @@ OF_BROKERS: Final[Mapping[str, Meaning]] = {
     "InvalidSetting": Meaning(
         "The server takes no such setting.",
         "Correct the field that the message names.",
+    ),
+    "PolicyShadowed": Meaning(
+        "A policy that somebody else wrote in the broker is in effect on the object instead of ours.",
+        "Lower the priority of the policy that the message names, narrow its pattern, or raise policyPriority of the "
+        "EventBroker.",
+    ),
+    "PluginMissing": Meaning(
+        "The object needs a plugin that the broker does not run.",
+        "Enable the plugin that the message names on every node.",
     ),
     "NotHonoured": Meaning(
         "The server accepted a setting and made something else of it, mostly because it is too old.",

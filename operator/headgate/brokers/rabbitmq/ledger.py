@@ -1,0 +1,89 @@
+"""Positions for queues that have none: how much ever came in, was handed out and was settled, from what the server counts. Pure.
+
+The server's counts are some seconds old, of different moments, and begin anew with it. What is made of them only grows,
+and what is not known is never taken for work that is done.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from headgate.core.progress import PartitionProgress, Progress
+
+_MOST: Final = 512  # moments remembered of one queue
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look at a queue."""
+
+    at: datetime
+    identity: str
+    messages: int  # all of them, in whatever state
+    ready: int
+    dead: int = 0  # given up, and not yet taken over by the dead-letter queue
+    published: int = 0  # so far, since the server began to count
+    consumers: int = 0
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What is remembered of one queue."""
+
+    identity: str
+    head: int = 0
+    delivered: int = 0
+    settled: int = 0
+    published: int | None = None
+    _marks: deque[tuple[int, datetime]] = field(
+        default_factory=lambda: deque(maxlen=_MOST)
+    )  # head, since when
+
+    def note(self, reading: Reading) -> Progress:
+        """Take a look into account, and say how far the queue is."""
+        work = max(reading.messages - reading.dead, 0)
+        ready = min(reading.ready, work)
+        before = self.published
+        arrived = max(reading.published - before, 0) if before is not None else 0
+        self.published = reading.published
+        self.head = max(self.head + arrived, self.settled + work, self.delivered + ready)
+        self.settled = max(self.settled, self.head - work)
+        self.delivered = max(self.delivered, self.head - ready)
+        self._remember(reading.at)
+        return self._progress(reading, ready, work - ready)
+
+    def _remember(self, at: datetime) -> None:
+        if not self._marks or self._marks[-1][0] != self.head:
+            self._marks.append((self.head, at))
+        while len(self._marks) > 1 and self._marks[1][0] <= self.settled:
+            self._marks.popleft()
+
+    def _since(self, position: int) -> datetime | None:
+        """No event is older than it is told here, except those that were there at the first look."""
+        earlier = None
+        for head, at in self._marks:
+            if head >= position:
+                return earlier or at
+            earlier = at
+        return earlier
+
+    def _progress(self, reading: Reading, ready: int, in_flight: int) -> Progress:
+        return Progress(
+            at=reading.at,
+            partitions=(PartitionProgress(self.head, self.delivered, self.settled),),
+            pending=ready,
+            in_flight=in_flight,
+            waiting=reading.consumers,
+            members=reading.consumers,
+            oldest_pending=self._since(self.head - ready + 1) if ready else None,
+            oldest_unsettled=self._since(self.head - ready - in_flight + 1) if in_flight else None,
+        )
+
+
+def noted(ledgers: dict[str, Ledger], queue: str, reading: Reading) -> Progress:
+    """The same, with a new beginning for a queue that was made anew."""
+    known = ledgers.get(queue)
+    if known is None or known.identity != reading.identity:
+        known = ledgers[queue] = Ledger(reading.identity)
+    return known.note(reading)

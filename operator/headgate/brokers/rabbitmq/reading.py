@@ -1,0 +1,132 @@
+"""Reads one virtual host in as few requests as it takes. Changes nothing in the broker."""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping
+from datetime import timedelta
+from typing import Any, Final
+
+from headgate.brokers.base import Refused, Unreachable
+from headgate.brokers.pace import Pace
+from headgate.brokers.rabbitmq.documents import Json, Snapshot, bindings_of, named, observed
+from headgate.brokers.rabbitmq.facts import level_of
+from headgate.brokers.rabbitmq.management import LIVE, Management
+from headgate.brokers.rabbitmq.names import replay_name, step_name
+from headgate.brokers.rabbitmq.resources import EXCHANGE
+from headgate.core.resource import Key, Observed
+
+_NOT_OURS_TO_SEE: Final = "PermissionDenied"
+# What is collected every five seconds and told by no other way.
+_COLLECTED: Final = "name,consumers,messages_dlx,messages_delayed,message_bytes,message_stats.publish,effective_policy_definition"
+
+
+class Reader:
+    """Exchanges, queues, bindings and policies."""
+
+    def __init__(self, api: Management) -> None:
+        self.api = api
+        self._level: int | None = None
+        self._definitions = True  # until the server says that they are for administrators only
+
+    async def overview(self, lane: Pace) -> Json:
+        """What the server says about itself."""
+        found: Json = await self.api.get(lane, "overview", {"disable_stats": "true"})
+        self._level = level_of(str(found.get("rabbitmq_version", "")))
+        return found
+
+    async def level(self, lane: Pace) -> int:
+        """Of the server's version, as it was seen last."""
+        if self._level is None:
+            await self.overview(lane)
+        return self._level or 0
+
+    async def nodes(self, lane: Pace) -> int | None:
+        """How many there are; None where the user may not know."""
+        try:
+            return len(await self.api.get(lane, "nodes", {"columns": "name"}))
+        except Refused as refusal:
+            if refusal.reason != _NOT_OURS_TO_SEE:
+                raise
+            return None
+
+    async def queues(self, lane: Pace) -> Mapping[str, Json]:
+        """All queues of the virtual host with their policies in effect and how much they hold."""
+        return named(await self.api.get(lane, self.api.path("queues"), LIVE))
+
+    async def collected(self, lane: Pace) -> Mapping[str, Json]:
+        """What the server collects about all queues, up to some seconds old."""
+        return named(await self.api.get(lane, self.api.path("queues"), {"columns": _COLLECTED}))
+
+    async def snapshot(self, lane: Pace) -> Snapshot:
+        """The whole virtual host: one list of queues, and all definitions in one piece where the user may have them."""
+        catalogue, queues = await asyncio.gather(self._catalogue(lane), self.queues(lane))
+        return Snapshot(
+            named(catalogue["exchanges"]),
+            queues,
+            bindings_of(catalogue["bindings"]),
+            named(catalogue["policies"]),
+        )
+
+    async def _catalogue(self, lane: Pace) -> Mapping[str, Any]:
+        if self._definitions:
+            try:
+                found: Json = await self.api.get(lane, self.api.path("definitions"))
+            except Refused as refusal:
+                if refusal.reason != _NOT_OURS_TO_SEE:
+                    raise
+                self._definitions = False
+            else:
+                return found
+        kinds = ("exchanges", "bindings", "policies")
+        quiet = {"disable_stats": "true"}
+        lists = await asyncio.gather(*(self.api.get(lane, self.api.path(kind), quiet) for kind in kinds))
+        return dict(zip(kinds, lists, strict=True))
+
+    async def one(
+        self, lane: Pace, key: Key, steps: Iterable[timedelta] = (), policies: Iterable[str] = ()
+    ) -> Snapshot:
+        """Everything about one object; `policies` are names to look for beside those in effect."""
+        name, exchanges = key.name, {}
+        if key.kind == EXCHANGE:
+            exchange = await self.api.find(lane, self.api.path("exchanges", name), LIVE)
+            exchanges = {name: exchange} if exchange is not None else {}
+            names = [replay_name(name)]
+        else:
+            names = [name, *(step_name(name, wait) for wait in steps)]
+        found = await asyncio.gather(*(self.live(lane, each) for each in names))
+        queues = {each: queue for each, queue in zip(names, found, strict=True) if queue is not None}
+        bound = await self._bindings(lane, names[0]) if names[0] in queues else []
+        effective = {str(item.get("policy") or "") for item in (*exchanges.values(), *queues.values())}
+        return Snapshot(
+            exchanges, queues, bindings_of(bound), await self._policies(lane, effective | set(policies))
+        )
+
+    async def fresh(self, lane: Pace, queue: str) -> Json | None:
+        """One queue as it was collected last."""
+        found: Json | None = await self.api.find(lane, self.api.path("queues", queue))
+        return found
+
+    async def live(self, lane: Pace, name: str) -> Json | None:
+        """One queue with what is told without statistics."""
+        found: Json | None = await self.api.find(lane, self.api.path("queues", name), LIVE)
+        return found
+
+    async def _bindings(self, lane: Pace, queue: str) -> list[Json]:
+        return await self.api.find(lane, f"{self.api.path('queues', queue)}/bindings") or []
+
+    async def _policies(self, lane: Pace, names: Collection[str]) -> Mapping[str, Json]:
+        wanted = sorted(filter(None, names))
+        found = await asyncio.gather(
+            *(self.api.find(lane, self.api.path("policies", each)) for each in wanted)
+        )
+        return {name: policy for name, policy in zip(wanted, found, strict=True) if policy is not None}
+
+
+async def observe(reader: Reader, lane: Pace, keys: Collection[Key]) -> Mapping[Key, Observed]:
+    """Objects of the virtual host; absent ones are left out."""
+    if not keys:
+        return {}
+    snapshot = await reader.snapshot(lane)
+    for name, queue in snapshot.queues.items():
+        if queue.get("state") in {"down", "stopped"} and "type" not in queue:
+            raise Unreachable("ServerTrouble", f"the server says nothing about queue {name}")
+    return {key: found for key in keys if (found := observed(snapshot, key)) is not None}
