@@ -4,10 +4,12 @@ Kafka answers for a moment with the first event of that moment or later, its off
 of a curve that only rises, so a few answers for all partitions at once put an offset between two points close together.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isqrt
 from typing import Final
 
 CLOSE: Final = 250  # milliseconds between the two points from which on nothing is asked any more
+SHARE: Final = 16  # nor once they are closer than such a part of the age
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +27,19 @@ class Search:
     offset: int
     low: int
     high: int
+    now: int  # ages count from here
     found: int | None = None
 
     @property
     def done(self) -> bool:
         """Whether asking more is worth nothing."""
-        return self.found is not None or self.high - self.low <= CLOSE
+        return self.found is not None or self.high - self.low <= max(CLOSE, (self.now - self.low) // SHARE)
 
     @property
     def moment(self) -> int:
-        """The moment to ask for next."""
-        return self.low + (self.high - self.low + 1) // 2
+        """The moment to ask for next: between the two ages by proportion, because most are small."""
+        age = isqrt(max(1, self.now - self.low) * max(1, self.now - self.high))
+        return min(self.high - 1, max(self.low + 1, self.now - age))
 
     @property
     def answer(self) -> int:
@@ -45,7 +49,7 @@ class Search:
 
 def begun(offset: int, now: int, oldest: int) -> Search:
     """A search for an event that is at most as old as the oldest that is kept."""
-    return Search(offset, min(oldest, now), now)
+    return Search(offset, min(oldest, now), now, now)
 
 
 def narrowed(search: Search, asked: int, answer: Point | None) -> Search:
@@ -53,7 +57,7 @@ def narrowed(search: Search, asked: int, answer: Point | None) -> Search:
     if search.done:
         return search
     if answer is None or answer.offset > search.offset:
-        return Search(search.offset, search.low, min(search.high, asked))  # published before that moment
+        return replace(search, high=min(search.high, asked))  # published before that moment
     if answer.offset == search.offset:
-        return Search(search.offset, search.low, search.high, found=answer.at)
-    return Search(search.offset, max(search.low, answer.at, asked), search.high)
+        return replace(search, found=answer.at)
+    return replace(search, low=max(search.low, answer.at, asked))

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.brokers.kafka.ages import CLOSE, Point, Search, begun, narrowed
+from headgate.brokers.kafka.ages import CLOSE, SHARE, Point, Search, begun, narrowed
 
 NOW = 1_800_000_000_000
 
@@ -23,25 +23,24 @@ def searched(log: list[int], offset: int, rounds: int = 64) -> tuple[Search, int
     return search, rounds
 
 
-logs = st.lists(st.integers(0, 10_000_000), min_size=1, max_size=60).map(
-    lambda gaps: [NOW - 20_000_000 + at for at in sorted(gaps)]
-)
+ages = st.integers(1, 30 * 86_400_000) | st.integers(1, 60_000)
+logs = st.lists(ages, min_size=1, max_size=60).map(lambda found: [NOW - age for age in sorted(found)[::-1]])
 
 
 @given(logs, st.data())
 def test_the_answer_is_never_too_fresh_and_hardly_too_old(log: list[int], data: st.DataObject) -> None:
-    """Exact, or within a quarter of a second on the old side."""
+    """Exact, or a little too old: by a quarter of a second, or by a sixteenth of the age."""
     offset = data.draw(st.integers(0, len(log) - 1))
     search, _ = searched(log, offset)
     assert search.done
-    assert 0 <= log[offset] - search.answer <= CLOSE
+    assert 0 <= log[offset] - search.answer <= max(CLOSE, (NOW - search.answer) // SHARE)
 
 
 @given(logs, st.data())
 def test_few_answers_are_enough(log: list[int], data: st.DataObject) -> None:
-    """Each halves what is left of the time."""
+    """However old the oldest event is."""
     _, asked = searched(log, data.draw(st.integers(0, len(log) - 1)))
-    assert asked <= 17
+    assert asked <= 12
 
 
 @given(logs, st.data(), st.integers(0, 10))

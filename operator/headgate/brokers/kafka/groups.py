@@ -1,0 +1,204 @@
+"""Carries out one change of one group: where it begins, its configs, its end. Touches no group with members."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from confluent_kafka.admin import OffsetSpec
+
+from headgate.brokers.base import Refused, Unavailable, Unreachable
+from headgate.brokers.kafka.admin import EARLIEST, LATEST, Admin, GroupView, Place, TopicView
+from headgate.brokers.kafka.ages import Point
+from headgate.brokers.kafka.batching import Batch
+from headgate.brokers.kafka.faults import Fault, error
+from headgate.brokers.kafka.moving import Mover
+from headgate.brokers.kafka.reading import positions_in
+from headgate.brokers.kafka.resources import GROUP, INHERITED, KafkaGroup, configs_of, split
+from headgate.brokers.kafka.settling import Settling, there
+from headgate.brokers.pace import Pace
+from headgate.core.changes import Change
+from headgate.core.resource import Key, Observed, Unread, differences
+
+_FIRST: Final = "earliest"
+
+
+class Groups:
+    """The only place that changes groups."""
+
+    def __init__(
+        self,
+        admin: Admin,
+        mover: Mover,
+        lane: Pace,
+        look: Batch[Key, None, Observed | Unread | None],
+        settling: Settling,
+    ) -> None:
+        self._admin, self._mover, self._lane = admin, mover, lane
+        self._look, self._settling = look, settling
+        self._made: set[tuple[Key, str]] = set()  # with the identity of the topic
+
+    async def create(self, change: Change, desired: KafkaGroup) -> Observed:
+        """Give the group its positions before anybody joins it; the broker keeps them for whoever does."""
+        found = there(await self._look.ask(change.key, None), change.key)
+        if found is not None:
+            if (change.key, found.identity) not in self._made:
+                raise Refused("AlreadyExists", f"{change.key} exists and is not ours")
+            return found
+        topic, group = split(change.key)
+        view = await self._view(topic)
+        await self._configure(desired, dict(configs_of(desired)), made=True)
+        await self._commit(group, await self._starts(desired, view))
+        made = await self._settled(desired, len(view.partitions))
+        self._made.add((change.key, made.identity))
+        return made
+
+    async def update(self, change: Change, desired: KafkaGroup) -> Observed:
+        """Configs, and positions in partitions that came later: from their first event, so that none is left out."""
+        found = await self._same(change)
+        if found is None:
+            raise Unreachable("Changed", f"{change.key} vanished while it was updated")
+        diffs = {diff.field for diff in differences(desired, found.resource)}
+        wanted = {key: value for key, value in configs_of(desired) if key.replace(".", "_") in diffs}
+        await self._configure(desired, wanted, made=False)
+        if "covered" in diffs:
+            await self._cover(change.key)
+        return await self._settled(desired, 0)
+
+    async def delete(self, change: Change) -> None:
+        """Delete the positions of the group in this topic, and the group with them where it has no others."""
+        found = await self._same(change)
+        if found is None:
+            return
+        topic, group = split(change.key)
+        committed = await self._committed(group)
+        if (await self._members(group)).members:
+            raise Unavailable(
+                "GroupActive", f"{change.key} has running workers: scale them to zero; it was not deleted"
+            )
+        if change.only_if_empty and (left := await self._pending(topic, committed)):
+            raise Refused("NotEmpty", f"{change.key} has {left} events before it; it was not deleted")
+        await self._forget(group, topic, committed)
+        await self._settling.shown(change.key, lambda seen: seen is None, "the deletion")
+
+    async def _forget(self, group: str, topic: str, committed: Mapping[Place, int]) -> None:
+        if any(name != topic for name, _ in committed):
+            partitions = max(positions_in(topic, committed), default=-1) + 1
+            failed = await self._mover.forget(group, topic, partitions)
+            for fault in failed.values():
+                if not fault.absent:
+                    raise error(fault, f"group {group}", f"Delete on Group {group}")
+            return
+        overrides = (await self._admin.overrides(self._lane, GROUP, [group]))[group]
+        if not isinstance(overrides, Fault) and overrides:
+            pairs = tuple((key, INHERITED) for key in overrides)
+            await self._altered(group, pairs)
+        fault_or_none = await self._admin.forget(self._lane, group)
+        if fault_or_none is not None and not fault_or_none.absent:
+            raise error(fault_or_none, f"group {group}", f"Delete on Group {group}", wrote=True)
+
+    async def _same(self, change: Change) -> Observed | None:
+        found = there(await self._look.ask(change.key, None), change.key)
+        if found is not None and change.identity and found.identity != change.identity:
+            text = f"the topic of {change.key} was deleted and made again since it was read"
+            raise Refused("IdentityChanged", text)
+        return found
+
+    async def _configure(self, desired: KafkaGroup, wanted: Mapping[str, str], *, made: bool) -> None:
+        """Overrides of a group are there before it and stay behind it, so one that is made has to lose old ones too."""
+        group = split(desired.key)[1]
+        if made:
+            found = (await self._admin.overrides(self._lane, GROUP, [group]))[group]
+            there_now: Mapping[str, str] = {} if isinstance(found, Fault) else found
+            wanted = {key: value for key, value in wanted.items() if there_now.get(key, INHERITED) != value}
+        if wanted:
+            await self._altered(group, tuple(wanted.items()))
+
+    async def _altered(self, group: str, pairs: tuple[tuple[str, str], ...]) -> None:
+        failed = (await self._admin.alter(self._lane, {(GROUP, group): pairs}))[GROUP, group]
+        if failed is not None:
+            raise error(failed, f"group {group}", f"AlterConfigs on Group {group}", wrote=True)
+
+    async def _cover(self, key: Key) -> None:
+        topic, group = split(key)
+        if (await self._members(group)).members:
+            text = f"{key}: the topic has partitions in which the group has no position yet, and workers are running; "
+            raise Unavailable(
+                "NewPartitionsUncommitted",
+                text + "have them begin with the earliest event there, or scale them to zero for a moment",
+            )
+        view = await self._view(topic)
+        have = positions_in(topic, await self._committed(group))
+        missing = [(topic, each.number) for each in view.partitions if each.number not in have]
+        await self._commit(group, await self._asked(dict.fromkeys(missing, EARLIEST)))
+
+    async def _starts(self, desired: KafkaGroup, view: TopicView) -> Mapping[Place, int]:
+        topic = split(desired.key)[0]
+        places = [(topic, each.number) for each in view.partitions]
+        first = await self._asked(dict.fromkeys(places, EARLIEST))
+        if desired.start == _FIRST:
+            return first
+        last = await self._asked(dict.fromkeys(places, LATEST))
+        if desired.start == "resumed":
+            known = dict(desired.start_offsets or ())
+            return {
+                place: offset
+                if first[place] <= (offset := known.get(place[1], -1)) <= last[place]
+                else first[place]
+                for place in places
+            }
+        if desired.start_time is None:
+            return last
+        moment = OffsetSpec.for_timestamp(round(desired.start_time.timestamp() * 1000))
+        found = await self._admin.offsets(self._lane, dict.fromkeys(places, moment))
+        return {place: _offset(found[place], place, last[place]) for place in places}
+
+    async def _asked(self, asked: Mapping[Place, OffsetSpec]) -> dict[Place, int]:
+        found = await self._admin.offsets(self._lane, asked)
+        return {place: _offset(point, place, 0) for place, point in found.items()}
+
+    async def _commit(self, group: str, offsets: Mapping[Place, int]) -> None:
+        failed = await self._admin.commit(self._lane, group, offsets)
+        if failed is not None:
+            raise error(failed, f"group {group}", f"Read on Group {group} and its Topic", wrote=True)
+
+    async def _settled(self, desired: KafkaGroup, covered: int) -> Observed:
+        def enough(seen: Observed | None) -> bool:
+            if seen is None or list(differences(desired, seen.resource)):
+                return False
+            resource = seen.resource
+            return isinstance(resource, KafkaGroup) and (resource.covered or 0) >= covered
+
+        found = await self._settling.shown(desired.key, enough, "the change")
+        if found is None:
+            raise Unreachable("Changed", f"{desired.key} vanished while it was changed")
+        return found
+
+    async def _view(self, topic: str) -> TopicView:
+        view = (await self._admin.topics(self._lane, [topic]))[topic]
+        if isinstance(view, Fault):
+            raise error(view, f"topic/{topic}", f"Describe on Topic {topic}")
+        return view
+
+    async def _members(self, group: str) -> GroupView:
+        found = (await self._admin.groups(self._lane, [group]))[group]
+        if isinstance(found, Fault):
+            if found.absent:
+                return GroupView(())
+            raise error(found, f"group {group}", f"Describe on Group {group}")
+        return found
+
+    async def _committed(self, group: str) -> Mapping[Place, int]:
+        found = (await self._admin.committed(self._lane, [group]))[group]
+        if isinstance(found, Fault):
+            raise error(found, f"group {group}", f"Describe on Group {group}")
+        return found
+
+    async def _pending(self, topic: str, committed: Mapping[Place, int]) -> int:
+        held = {(topic, number): offset for number, offset in positions_in(topic, committed).items()}
+        last = await self._asked(dict.fromkeys(held, LATEST))
+        return sum(max(0, last[place] - offset) for place, offset in held.items())
+
+
+def _offset(found: Point | Fault | None, place: Place, otherwise: int) -> int:
+    if isinstance(found, Fault):
+        raise error(found, f"topic/{place[0]}", f"Describe on Topic {place[0]}")
+    return otherwise if found is None else found.offset

@@ -1,0 +1,119 @@
+"""How to reach a cluster and who we are, in the words of the two client libraries. Connects to nothing itself."""
+
+import os
+import ssl
+import tempfile
+from collections.abc import Mapping
+from typing import Any, Final
+
+from headgate.brokers.base import Credentials, Refused
+from headgate.brokers.kafka.values import KafkaConnection
+
+INVALID: Final = "CredentialsInvalid"
+_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
+_CLIENT: Final = "headgate"
+
+
+def settings(connection: KafkaConnection, credentials: Credentials, timeout: float) -> dict[str, Any]:
+    """For librdkafka. It writes nothing anywhere: what it has to say comes as errors."""
+    milliseconds = max(1000, round(timeout * 1000))
+    return {
+        "bootstrap.servers": ",".join(connection.bootstrap_servers),
+        "client.id": _CLIENT,
+        "security.protocol": _protocol(connection),
+        "socket.timeout.ms": milliseconds,
+        "socket.connection.setup.timeout.ms": milliseconds,
+        "socket.keepalive.enable": True,
+        "reconnect.backoff.max.ms": 1000,
+        "enable.metrics.push": False,
+        "log_level": 0,
+        **_sasl(connection, credentials),
+        **_tls(credentials),
+    }
+
+
+def second_settings(connection: KafkaConnection, credentials: Credentials, timeout: float) -> dict[str, Any]:
+    """For the other library, which moves partitions."""
+    found: dict[str, Any] = {
+        "bootstrap_servers": list(connection.bootstrap_servers),
+        "client_id": _CLIENT,
+        "security_protocol": _protocol(connection),
+        "request_timeout_ms": max(1000, round(timeout * 1000)),
+    }
+    if connection.tls:
+        found["ssl_context"] = _context(credentials)
+    if connection.sasl:
+        found["sasl_mechanism"] = connection.sasl
+        found["sasl_plain_username"] = _text(credentials, "username")
+        found["sasl_plain_password"] = _text(credentials, "password")
+    return found
+
+
+def _protocol(connection: KafkaConnection) -> str:
+    secured = "SSL" if connection.tls else "PLAINTEXT"
+    return f"SASL_{secured}" if connection.sasl else secured
+
+
+def _sasl(connection: KafkaConnection, credentials: Credentials) -> Mapping[str, str]:
+    if not connection.sasl:
+        return {}
+    if connection.sasl not in _MECHANISMS:
+        raise Refused(INVALID, f"spec.kafka.sasl.mechanism: declare one of {', '.join(_MECHANISMS)}")
+    if connection.sasl == "OAUTHBEARER":
+        if not connection.token_endpoint:
+            raise Refused(INVALID, "spec.kafka.sasl.tokenEndpoint: OAUTHBEARER needs it; declare it")
+        return {
+            "sasl.mechanism": connection.sasl,
+            "sasl.oauthbearer.method": "oidc",
+            "sasl.oauthbearer.token.endpoint.url": connection.token_endpoint,
+            "sasl.oauthbearer.client.id": _text(credentials, "clientId"),
+            "sasl.oauthbearer.client.secret": _text(credentials, "clientSecret"),
+        }
+    return {
+        "sasl.mechanism": connection.sasl,
+        "sasl.username": _text(credentials, "username"),
+        "sasl.password": _text(credentials, "password"),
+    }
+
+
+def _text(credentials: Credentials, key: str) -> str:
+    try:
+        found = credentials.values[key].decode().strip()
+    except (KeyError, UnicodeDecodeError):
+        found = ""
+    if not found:
+        raise Refused(INVALID, f"key {key} of the credentials' Secret is missing or no text; put it in")
+    return found
+
+
+def _tls(credentials: Credentials) -> Mapping[str, str]:
+    found = {"ssl.ca.pem": credentials.ca.decode()} if credentials.ca else {}
+    if credentials.client:
+        _context(credentials)
+        found["ssl.certificate.pem"] = credentials.client["tls.crt"].decode()
+        found["ssl.key.pem"] = credentials.client["tls.key"].decode()
+    return found
+
+
+def _context(credentials: Credentials) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cadata=credentials.ca.decode() if credentials.ca else None)
+        if credentials.client:
+            _load_client(context, credentials.client["tls.crt"], credentials.client["tls.key"])
+    except (ssl.SSLError, ValueError, KeyError):
+        raise Refused(
+            INVALID,
+            "ca.crt, tls.crt or tls.key of the TLS Secrets is missing or no usable PEM; put the right ones in",
+        ) from None
+    return context
+
+
+def _load_client(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
+    """The library reads a chain from a file only; ours is readable by nobody else and gone when this returns."""
+    handle, path = tempfile.mkstemp(prefix="headgate-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(certificate.rstrip() + b"\n" + key)
+        context.load_cert_chain(path, password=lambda: "")
+    finally:
+        os.unlink(path)  # noqa: PTH108  (the counterpart of mkstemp)

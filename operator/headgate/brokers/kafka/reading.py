@@ -1,0 +1,170 @@
+"""Reads topics and groups in as few requests as it takes. Changes nothing in the broker."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from typing import Any, Final
+
+from headgate.brokers.kafka.admin import Admin, GroupView, Place, TopicView
+from headgate.brokers.kafka.faults import Fault, answered, unread
+from headgate.brokers.kafka.resources import (
+    GROUP,
+    GROUP_CONFIGS,
+    INHERITED,
+    TOPIC,
+    TOPIC_CONFIGS,
+    KafkaGroup,
+    KafkaTopic,
+    normal,
+    split,
+    topic_key,
+)
+from headgate.brokers.pace import Pace
+from headgate.core.resource import Key, Observed, Resource, Unread
+
+PAGE: Final = 1000  # names in one request
+Moving = Callable[
+    [], Awaitable[Mapping[Place, int]]
+]  # partitions on the move, and how many copies are being added
+
+
+class Reader:
+    """Topics and groups as values; the caller chooses whose budget they are read from."""
+
+    def __init__(self, admin: Admin, moving: Moving) -> None:
+        self._admin = admin
+        self._moving = moving
+
+    async def views(self, lane: Pace, names: Iterable[str]) -> Mapping[str, TopicView | Fault]:
+        """Topics as the cluster describes them; absent ones are left out. Raises where nothing is answered."""
+        ordered = sorted(set(names))
+        found: dict[str, TopicView | Fault] = {}
+        for page in _pages(ordered):
+            found.update(await self._admin.topics(lane, page))
+        answered(found.values(), "topics", "Describe on Topic")
+        return {name: view for name, view in found.items() if not (isinstance(view, Fault) and view.absent)}
+
+    async def topics(
+        self, lane: Pace, names: Collection[str], views: Mapping[str, TopicView | Fault] | None = None
+    ) -> Mapping[Key, Observed | Unread]:
+        """Topics with all their settings: one request for what they are, one for their overrides."""
+        seen = await self.views(lane, names) if views is None else views
+        there = {name: view for name in names if isinstance(view := seen.get(name), TopicView)}
+        overrides = await self._overrides(lane, TOPIC, there)
+        adding = await self._adding(there)
+        found: dict[Key, Observed | Unread] = {}
+        for name in names:
+            view = seen.get(name)
+            if isinstance(view, Fault):
+                found[topic_key(name)] = unread(view, f"topic/{name}", f"Describe on Topic {name}")
+            elif view is not None:
+                found |= _observed_topic(name, view, overrides[name], adding)
+        return found
+
+    async def groups(
+        self, lane: Pace, keys: Collection[Key], views: Mapping[str, TopicView | Fault]
+    ) -> Mapping[Key, Observed | Unread]:
+        """Groups whose topics are there: one request for members, one for overrides, one a group for positions."""
+        there = [key for key in keys if split(key)[0] in views]
+        names = sorted({split(key)[1] for key in there})
+        committed, members, overrides = await asyncio.gather(
+            self._admin.committed(lane, names),
+            self._admin.groups(lane, names),
+            self._overrides(lane, GROUP, names),
+        )
+        answered(committed.values(), "groups", "Describe on Group")
+        found: dict[Key, Observed | Unread] = {}
+        for key in there:
+            topic, group = split(key)
+            seen = _observed_group(key, views[topic], committed[group], members[group], overrides[group])
+            if isinstance(seen, Fault):
+                found[key] = unread(seen, str(key), f"Describe and Read on Group {group}")
+            elif seen is not None:
+                found[key] = seen
+        return found
+
+    async def _overrides(
+        self, lane: Pace, kind: str, names: Collection[str]
+    ) -> Mapping[str, Mapping[str, str] | Fault]:
+        found: dict[str, Mapping[str, str] | Fault] = {}
+        for page in _pages(sorted(names)):
+            found.update(await self._admin.overrides(lane, kind, page))
+        return found
+
+    async def _adding(self, views: Mapping[str, TopicView]) -> Mapping[Place, int]:
+        """Copies that are only being made look like any other; asked about only where some copy lags behind."""
+        lagging = any(
+            len(each.in_sync) < len(each.replicas) for view in views.values() for each in view.partitions
+        )
+        return await self._moving() if lagging else {}
+
+
+async def observe(reader: Reader, lane: Pace, keys: Collection[Key]) -> Mapping[Key, Observed | Unread]:
+    """Topics, then groups; absent ones are left out."""
+    topics = [key.name for key in keys if key.kind == TOPIC]
+    groups = [key for key in keys if key.kind == GROUP]
+    views = await reader.views(lane, [*topics, *(split(key)[0] for key in groups)])
+    found = dict(await reader.topics(lane, topics, views))
+    found.update(await reader.groups(lane, groups, views))
+    return found
+
+
+def _pages(names: list[str]) -> list[list[str]]:
+    return [names[start : start + PAGE] for start in range(0, len(names), PAGE)]
+
+
+def _observed_topic(
+    name: str, view: TopicView, overrides: Mapping[str, str] | Fault, adding: Mapping[Place, int]
+) -> Mapping[Key, Observed | Unread]:
+    key = topic_key(name)
+    if isinstance(overrides, Fault):
+        # Between two requests a topic may go; it is then as absent as one that the first did not find.
+        right = f"DescribeConfigs on Topic {name}"
+        return {} if overrides.absent else {key: unread(overrides, str(key), right)}
+    copies = {len(each.replicas) - adding.get((name, each.number), 0) for each in view.partitions}
+    return {
+        key: Observed(
+            KafkaTopic(
+                key,
+                partitions=len(view.partitions),
+                replicas=copies.pop() if len(copies) == 1 else f"{min(copies)} to {max(copies)}",
+                **_values(TOPIC_CONFIGS, overrides),
+            ),
+            view.identity,
+        )
+    }
+
+
+def _observed_group(
+    key: Key,
+    topic: TopicView | Fault,
+    committed: Mapping[Place, int] | Fault,
+    members: GroupView | Fault,
+    overrides: Mapping[str, str] | Fault,
+) -> Observed | Fault | None:
+    """A group is there when it has a position in the topic or somebody reads it; positions live and die with the topic."""
+    if isinstance(topic, Fault):
+        return topic
+    if isinstance(committed, Fault):
+        return committed
+    if isinstance(members, Fault):
+        return members
+    if isinstance(overrides, Fault):
+        return overrides
+    name, _ = split(key)
+    positions = positions_in(name, committed)
+    if not positions and not any(place[0] == name for _, places in members.members for place in places):
+        return None
+    resource: Resource = KafkaGroup(key, covered=len(positions), **_values(GROUP_CONFIGS, overrides))
+    return Observed(resource, topic.identity)
+
+
+def positions_in(topic: str, committed: Mapping[Place, int]) -> dict[int, int]:
+    """The next offset of every partition of one topic."""
+    return {number: offset for (name, number), offset in committed.items() if name == topic}
+
+
+def _values(known: Mapping[str, str], overrides: Mapping[str, str]) -> Mapping[str, Any]:
+    """Every config by field; settings have any type."""
+    return {
+        name: normal(key, overrides[key]) if key in overrides else INHERITED for key, name in known.items()
+    }
