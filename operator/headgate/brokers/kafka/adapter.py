@@ -13,9 +13,9 @@ from headgate.brokers.kafka.facts import METADATA, capabilities, release
 from headgate.brokers.kafka.faults import Fault, error
 from headgate.brokers.kafka.groups import Groups
 from headgate.brokers.kafka.login import second_settings, settings
-from headgate.brokers.kafka.moving import Mover
 from headgate.brokers.kafka.positions import Positions
 from headgate.brokers.kafka.reading import Reader, observe
+from headgate.brokers.kafka.second import Second
 from headgate.brokers.kafka.settling import Settling
 from headgate.brokers.kafka.topics import Topics
 from headgate.brokers.kafka.values import KafkaConnection
@@ -45,21 +45,20 @@ class KafkaBroker:
         self._requests = Pace(limits.requests_per_second or defaults.REQUESTS_PER_SECOND, in_flight)
         watching = Pace(limits.progress_per_second or defaults.PROGRESS_PER_SECOND, in_flight)
         self._admin = Admin(settings(connection, credentials, timeout), timeout, may_act)
-        second = partial(second_settings, connection, credentials, timeout)
-        self._mover = Mover(second, timeout, may_act)
-        self._reader = Reader(self._admin, self._mover.moving)
+        self._second = Second(partial(second_settings, connection, credentials, timeout), timeout, may_act)
+        self._reader = Reader(self._admin, self._second)
         look: Batch[Key, None, Observed | Unread | None] = Batch(self._looked)
         self._settling = Settling(partial(look.ask, value=None), timeout)
-        parts = self._admin, self._mover, self._requests, look, self._settling
+        parts = self._admin, self._second, self._requests, look, self._settling
         self._writer = Writer(Topics(*parts), Groups(*parts))
-        self._positions = Positions(self._admin, self._reader, watching)
+        self._positions = Positions(self._admin, self._second, self._reader, watching)
 
     async def facts(self) -> BrokerFacts:
         """What the cluster says of itself, and the feature levels on which its brokers have agreed."""
         cluster = await self._admin.cluster(self._requests)
         if isinstance(cluster, Fault):
             raise error(cluster, "the cluster", "Describe on Cluster")
-        features = await self._mover.features()
+        features = await self._second.features(self._requests)
         level = features.get(METADATA, 0)
         return BrokerFacts(
             type=_TYPE,
@@ -92,7 +91,7 @@ class KafkaBroker:
 
     async def aclose(self) -> None:
         """Let go of the connections; librdkafka closes its own when nobody holds it."""
-        await self._mover.aclose()
+        await self._second.aclose()
 
     async def _looked(self, keys: Mapping[Key, None]) -> Mapping[Key, Observed | Unread | None]:
         found = await observe(self._reader, self._requests, keys)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from confluent_kafka import (
-    ConsumerGroupTopicPartitions,
     KafkaError,
     KafkaException,
     TopicCollection,
@@ -187,33 +186,6 @@ class Admin:
             futures = self._client.describe_consumer_groups(sorted(names), request_timeout=self.timeout)
             return _each(await self._answers(futures), _group)
 
-    async def committed(
-        self, lane: Pace, names: Collection[str]
-    ) -> Mapping[str, Mapping[Place, int] | Fault]:
-        """The positions of groups, in all topics; the library takes one group a request."""
-
-        async def one(name: str) -> Mapping[Place, int] | Fault:
-            async with lane.slot():
-                asked = [ConsumerGroupTopicPartitions(name)]
-                futures = self._client.list_consumer_group_offsets(asked, request_timeout=self.timeout)
-                return _each(await self._answers(futures), _positions)[name]
-
-        ordered = sorted(names)
-        return dict(zip(ordered, await asyncio.gather(*map(one, ordered)), strict=True))
-
-    async def commit(self, lane: Pace, group: str, offsets: Mapping[Place, int]) -> Fault | None:
-        """Set positions of a group without members. The call succeeds also where single partitions fail."""
-        places = [TopicPartition(topic, number, offset) for (topic, number), offset in offsets.items()]
-        asked = [ConsumerGroupTopicPartitions(group, places)]
-        self._ask_leave(f"positions of group {group}")
-        async with lane.slot():
-            futures = self._client.alter_consumer_group_offsets(asked, request_timeout=self.timeout)
-            found = (await self._answers(futures))[group]
-        if isinstance(found, Fault):
-            return found
-        failed = [each.error for each in found.topic_partitions if each.error is not None]
-        return _fault(failed[0]) if failed else None
-
     async def forget(self, lane: Pace, group: str) -> Fault | None:
         """Delete a group without members, with its positions in all topics."""
         sent = await self._write(
@@ -333,14 +305,6 @@ def _group(found: Any) -> GroupView:  # noqa: ANN401  (the library's types say t
         assigned = member.assignment.topic_partitions if member.assignment else ()
         members.append((member.member_id, frozenset((each.topic, each.partition) for each in assigned)))
     return GroupView(tuple(sorted(members)))
-
-
-def _positions(found: Any) -> Mapping[Place, int]:  # noqa: ANN401  (the library's types say too little)
-    return {
-        (each.topic, each.partition): each.offset
-        for each in found.topic_partitions
-        if each.error is None and each.offset >= 0
-    }
 
 
 def _point(found: Any) -> Point | None:  # noqa: ANN401  (the library's types say too little)

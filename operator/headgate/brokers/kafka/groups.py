@@ -10,9 +10,9 @@ from headgate.brokers.kafka.admin import EARLIEST, LATEST, Admin, GroupView, Pla
 from headgate.brokers.kafka.ages import Point
 from headgate.brokers.kafka.batching import Batch
 from headgate.brokers.kafka.faults import Fault, error
-from headgate.brokers.kafka.moving import Mover
 from headgate.brokers.kafka.reading import positions_in
 from headgate.brokers.kafka.resources import GROUP, INHERITED, KafkaGroup, configs_of, split
+from headgate.brokers.kafka.second import Second
 from headgate.brokers.kafka.settling import Settling, there
 from headgate.brokers.pace import Pace
 from headgate.core.changes import Change
@@ -27,12 +27,12 @@ class Groups:
     def __init__(
         self,
         admin: Admin,
-        mover: Mover,
+        second: Second,
         lane: Pace,
         look: Batch[Key, None, Observed | Unread | None],
         settling: Settling,
     ) -> None:
-        self._admin, self._mover, self._lane = admin, mover, lane
+        self._admin, self._second, self._lane = admin, second, lane
         self._look, self._settling = look, settling
         self._made: set[tuple[Key, str]] = set()  # with the identity of the topic
 
@@ -81,19 +81,18 @@ class Groups:
 
     async def _forget(self, group: str, topic: str, committed: Mapping[Place, int]) -> None:
         if any(name != topic for name, _ in committed):
-            partitions = max(positions_in(topic, committed), default=-1) + 1
-            failed = await self._mover.forget(group, topic, partitions)
-            for fault in failed.values():
-                if not fault.absent:
-                    raise error(fault, f"group {group}", f"Delete on Group {group}")
+            places = [place for place in committed if place[0] == topic]
+            failed = await self._second.forget(self._lane, group, places)
+            if failed is not None and not failed.absent:
+                raise error(failed, f"group {group}", f"Delete on Group {group}", wrote=True)
             return
         overrides = (await self._admin.overrides(self._lane, GROUP, [group]))[group]
         if not isinstance(overrides, Fault) and overrides:
             pairs = tuple((key, INHERITED) for key in overrides)
             await self._altered(group, pairs)
-        fault_or_none = await self._admin.forget(self._lane, group)
-        if fault_or_none is not None and not fault_or_none.absent:
-            raise error(fault_or_none, f"group {group}", f"Delete on Group {group}", wrote=True)
+        failed = await self._admin.forget(self._lane, group)
+        if failed is not None and not failed.absent:
+            raise error(failed, f"group {group}", f"Delete on Group {group}", wrote=True)
 
     async def _same(self, change: Change) -> Observed | None:
         found = there(await self._look.ask(change.key, None), change.key)
@@ -156,7 +155,7 @@ class Groups:
         return {place: _offset(point, place, 0) for place, point in found.items()}
 
     async def _commit(self, group: str, offsets: Mapping[Place, int]) -> None:
-        failed = await self._admin.commit(self._lane, group, offsets)
+        failed = await self._second.commit(self._lane, group, offsets)
         if failed is not None:
             raise error(failed, f"group {group}", f"Read on Group {group} and its Topic", wrote=True)
 
@@ -187,7 +186,7 @@ class Groups:
         return found
 
     async def _committed(self, group: str) -> Mapping[Place, int]:
-        found = (await self._admin.committed(self._lane, [group]))[group]
+        found = (await self._second.committed(self._lane, [group]))[group]
         if isinstance(found, Fault):
             raise error(found, f"group {group}", f"Describe on Group {group}")
         return found

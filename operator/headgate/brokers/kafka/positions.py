@@ -18,6 +18,7 @@ from headgate.brokers.kafka.ages import Point, Search, begun, narrowed
 from headgate.brokers.kafka.faults import Fault, answered, unread
 from headgate.brokers.kafka.reading import Reader, positions_in
 from headgate.brokers.kafka.resources import split, written
+from headgate.brokers.kafka.second import Second
 from headgate.brokers.pace import Pace
 from headgate.core.progress import PartitionProgress, Progress
 from headgate.core.resource import Key, Unread
@@ -58,9 +59,15 @@ class Positions:
     """Progress of groups, read with a budget of its own."""
 
     def __init__(
-        self, admin: Admin, reader: Reader, lane: Pace, clock: Callable[[], float] = time.time
+        self,
+        admin: Admin,
+        second: Second,
+        reader: Reader,
+        lane: Pace,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._admin, self._reader, self._lane, self._clock = admin, reader, lane, clock
+        self._admin, self._second, self._reader = admin, second, reader
+        self._lane, self._clock = lane, clock
         self._times: dict[tuple[str, int, int], int] = {}  # of events: topic's identity, partition, offset
 
     async def progress(self, keys: Collection[Key]) -> Mapping[Key, Progress | Unread]:
@@ -78,7 +85,7 @@ class Positions:
         names = sorted({split(key)[1] for key in keys})
         views, committed, members = await asyncio.gather(
             self._reader.views(self._lane, {split(key)[0] for key in keys}),
-            self._admin.committed(self._lane, names),
+            self._second.committed(self._lane, names),
             self._admin.groups(self._lane, names),
         )
         answered(committed.values(), "groups", "Describe on Group")

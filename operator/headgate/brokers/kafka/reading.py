@@ -1,7 +1,7 @@
 """Reads topics and groups in as few requests as it takes. Changes nothing in the broker."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from headgate.brokers.kafka.admin import Admin, GroupView, Place, TopicView
@@ -18,21 +18,18 @@ from headgate.brokers.kafka.resources import (
     split,
     topic_key,
 )
+from headgate.brokers.kafka.second import Second
 from headgate.brokers.pace import Pace
 from headgate.core.resource import Key, Observed, Resource, Unread
 
 PAGE: Final = 1000  # names in one request
-Moving = Callable[
-    [], Awaitable[Mapping[Place, int]]
-]  # partitions on the move, and how many copies are being added
 
 
 class Reader:
     """Topics and groups as values; the caller chooses whose budget they are read from."""
 
-    def __init__(self, admin: Admin, moving: Moving) -> None:
-        self._admin = admin
-        self._moving = moving
+    def __init__(self, admin: Admin, second: Second) -> None:
+        self._admin, self._second = admin, second
 
     async def views(self, lane: Pace, names: Iterable[str]) -> Mapping[str, TopicView | Fault]:
         """Topics as the cluster describes them; absent ones are left out. Raises where nothing is answered."""
@@ -50,7 +47,7 @@ class Reader:
         seen = await self.views(lane, names) if views is None else views
         there = {name: view for name in names if isinstance(view := seen.get(name), TopicView)}
         overrides = await self._overrides(lane, TOPIC, there)
-        adding = await self._adding(there)
+        adding = await self._adding(lane, there)
         found: dict[Key, Observed | Unread] = {}
         for name in names:
             view = seen.get(name)
@@ -67,7 +64,7 @@ class Reader:
         there = [key for key in keys if split(key)[0] in views]
         names = sorted({split(key)[1] for key in there})
         committed, members, overrides = await asyncio.gather(
-            self._admin.committed(lane, names),
+            self._second.committed(lane, names),
             self._admin.groups(lane, names),
             self._overrides(lane, GROUP, names),
         )
@@ -90,12 +87,12 @@ class Reader:
             found.update(await self._admin.overrides(lane, kind, page))
         return found
 
-    async def _adding(self, views: Mapping[str, TopicView]) -> Mapping[Place, int]:
+    async def _adding(self, lane: Pace, views: Mapping[str, TopicView]) -> Mapping[Place, int]:
         """Copies that are only being made look like any other; asked about only where some copy lags behind."""
         lagging = any(
             len(each.in_sync) < len(each.replicas) for view in views.values() for each in view.partitions
         )
-        return await self._moving() if lagging else {}
+        return await self._second.moving(lane) if lagging else {}
 
 
 async def observe(reader: Reader, lane: Pace, keys: Collection[Key]) -> Mapping[Key, Observed | Unread]:

@@ -5,10 +5,10 @@ from headgate.brokers.kafka.admin import EARLIEST, LATEST, Admin, NewTopicView, 
 from headgate.brokers.kafka.ages import Point
 from headgate.brokers.kafka.batching import Batch
 from headgate.brokers.kafka.faults import Fault, error
-from headgate.brokers.kafka.moving import Mover
 from headgate.brokers.kafka.placement import placed
 from headgate.brokers.kafka.refusals import ALREADY_EXISTS
 from headgate.brokers.kafka.resources import INHERITED, TOPIC, KafkaTopic, configs_of
+from headgate.brokers.kafka.second import Second
 from headgate.brokers.kafka.settling import Settling, there
 from headgate.brokers.pace import Pace
 from headgate.core.changes import Change
@@ -21,12 +21,12 @@ class Topics:
     def __init__(
         self,
         admin: Admin,
-        mover: Mover,
+        second: Second,
         lane: Pace,
         look: Batch[Key, None, Observed | Unread | None],
         settling: Settling,
     ) -> None:
-        self._admin, self._mover, self._lane = admin, mover, lane
+        self._admin, self._second, self._lane = admin, second, lane
         self._look, self._settling = look, settling
         self._made: dict[str, str] = {}  # identities of topics that this process made; empty: perhaps
         self._create: Batch[str, NewTopicView, Fault | None] = Batch(lambda items: admin.create(lane, items))
@@ -120,11 +120,11 @@ class Topics:
             if isinstance(part, Fault):
                 raise error(part, str(desired.key), "Describe on Cluster")
         if isinstance(view, TopicView) and not isinstance(cluster, Fault):
-            busy = await self._mover.moving()
+            busy = await self._second.moving(self._lane)
             if not any(topic == name for topic, _ in busy):
                 held = {each.number: each.replicas for each in view.partitions}
                 if targets := placed(held, cluster.brokers, copies):
-                    await self._mover.move(name, targets)
+                    await self._second.move(self._lane, name, targets)
 
     async def _settled(self, desired: KafkaTopic, what: str, identity: str = "") -> Observed:
         """The topic as declared. One whose copies are still being made is not done, and others need not wait for it."""
