@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -33,6 +34,12 @@ def register(sub: argparse.ArgumentParser) -> None:
     group.add_argument("--name", metavar="NAMESPACE/NAME", help="which one, where the file has several")
     _workers(sub.add_argument_group("workers; what is left out is as the group has it, or as in brackets"))
     terms = sub.add_argument_group("terms, likewise")
+    terms.add_argument(
+        "--begins",
+        type=_moment,
+        metavar="TIME",
+        help="when the trace begins, for schedule (2026-01-01T00:00Z)",
+    )
     terms.add_argument("--promise", type=_seconds, metavar="DURATION", help="age at the first attempt (1m)")
     terms.add_argument("--drain-within", type=_seconds, metavar="DURATION", help="(as the promise)")
     terms.add_argument("--min-replicas", type=_whole(0, _MOST), metavar="N", help="(1)")
@@ -155,6 +162,16 @@ def _rate(text: str) -> float:
     if not 0 < rate < float("inf"):
         raise argparse.ArgumentTypeError(f"is {text!r}; expected events per second, a number above 0")
     return rate
+
+
+def _moment(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"is {text!r}; expected a date and a time, such as 2026-11-23T07:30+01:00; without an offset it is UTC"
+        ) from error
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def _seconds(text: str) -> int:

@@ -14,7 +14,16 @@ from headgate.core.estate import Declared
 from headgate.core.members import member
 from headgate.core.rates import recalled
 from headgate.core.workload import Member
-from headgate.sim.setting import STANDARD_RATE, USUAL_TERMS, USUAL_WORKERS, Scenario, Terms, Trace, Workers
+from headgate.sim.setting import (
+    BEGINNING,
+    STANDARD_RATE,
+    USUAL_TERMS,
+    USUAL_WORKERS,
+    Scenario,
+    Terms,
+    Trace,
+    Workers,
+)
 from headgate.sim.traces import MORE, TRACES, BadTraceError, from_csv
 
 _KNOWN: Final = {**TRACES, **MORE}
@@ -44,7 +53,13 @@ def scenario_of(args: argparse.Namespace) -> tuple[Scenario, tuple[str, ...]]:
     trace = _trace(args.trace)
     if trace.failing is not None and workers.partitions is not None:
         raise InputError(f"--trace {trace.name}: is about a queue; add --partitions 0")
-    return Scenario(trace, workers, _terms(args, terms), args.seed), notes
+    begins = args.begins or BEGINNING
+    if terms.windows and args.begins is None:
+        notes = (
+            *notes,
+            f"for spec.scaling.schedule the trace begins at {begins:%Y-%m-%dT%H:%MZ}; see --begins",
+        )
+    return Scenario(trace, workers, _terms(args, terms), args.seed, begins), notes
 
 
 def _terms(args: argparse.Namespace, declared: Terms) -> Terms:
@@ -107,10 +122,6 @@ def _read(
         notes.append(_ASSUMED)
     if spec.freshness is None:
         notes.append("spec.freshness is missing; events older than drainWithin count as late")
-    if said.windows:
-        notes.append(
-            "spec.scaling.schedule speaks of times of day, which a trace does not have; it is left out"
-        )
     drain = _whole_seconds(said.drain_within)
     current = (status.get("scaling") or {}).get("current")
     workers = Workers(
@@ -128,6 +139,7 @@ def _read(
         idle_after=_whole_seconds(said.rule.idle_after),
         capacity=said.capacity,
         floor=said.rule.floor,
+        windows=said.windows,
         learned=said.learned,
     )
     return workers, terms, tuple(notes)

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from headgate.core.scaling import Decision
+from headgate.core.schedule import Window
 from headgate.sim.play import Run
 from headgate.sim.setting import Scenario
 
@@ -48,11 +49,17 @@ def reasons(told: Told) -> str:
 
 def document(scenario: Scenario, told: Sequence[Told]) -> dict[str, Any]:
     """Everything, for programs."""
-    terms = replace(scenario.terms, learned=dict(scenario.terms.learned), minimum=scenario.minimum)
+    declared = scenario.terms
+    terms = replace(declared, learned=dict(declared.learned), minimum=scenario.minimum, windows=())
     return {
-        "trace": {"name": scenario.trace.name, "seconds": scenario.seconds, "seed": scenario.seed},
+        "trace": {
+            "name": scenario.trace.name,
+            "seconds": scenario.seconds,
+            "seed": scenario.seed,
+            "begins": scenario.begins.isoformat(),
+        },
         "workers": asdict(scenario.workers),
-        "terms": asdict(terms),
+        "terms": {**asdict(terms), "windows": [_window(each) for each in declared.windows]},
         "runs": [
             {
                 "policy": each.run.policy,
@@ -72,6 +79,10 @@ def document(scenario: Scenario, told: Sequence[Told]) -> dict[str, Any]:
             for each in told
         ],
     }
+
+
+def _window(window: Window) -> dict[str, Any]:
+    return {**asdict(window), "duration": window.duration.total_seconds()}
 
 
 def _setting(scenario: Scenario) -> tuple[str, str]:

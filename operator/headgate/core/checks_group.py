@@ -1,6 +1,7 @@
 """Rules about one consumer group together with its topic, its retry policy and its dead letters. Knows no broker by name."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Final
 
 from headgate.api import OnExhausted
@@ -81,6 +82,26 @@ def _stale(group: Group) -> Iterator[Broken]:
             f"the topic keeps events for {shown('', kept)}, so one of {shown('', freshness.max_age)} cannot be "
             "handled: promise less than the topic keeps",
         )
+
+
+def _hasty(group: Group) -> Iterator[Broken]:
+    freshness, attempt = group.declared.spec.freshness, _attempt(group)
+    if freshness and attempt and freshness.max_age < attempt:
+        yield Broken(
+            "spec.freshness.maxAge",
+            f"one attempt may take {shown('', attempt)}, and while every replica is at one a new event waits as long: "
+            f"promise more than {shown('', freshness.max_age)}, or allow an attempt less time",
+        )
+
+
+def _attempt(group: Group) -> timedelta | None:
+    """How long one attempt takes by what is declared of a replica, else how long it may; None: nobody says."""
+    spec = group.declared.spec
+    capacity = spec.scaling.capacity if spec.scaling else None
+    if capacity is None:
+        return group.policy.handling_timeout if group.policy_ref else None
+    at_once = spec.concurrency.per_replica if spec.concurrency else None
+    return timedelta(seconds=(at_once or 1) / float(capacity.events_per_second_per_replica))
 
 
 def _truncated(group: Group) -> Iterator[Broken]:
@@ -234,5 +255,15 @@ RULES: Final[tuple[Rule[Group], ...]] = (
         "A schedule says times that come",
         "cron has five fields that Debian's cron would understand, timeZone is in the IANA time zone database.",
         _unreadable,
+    ),
+    Rule(
+        "HG131",
+        Outcome.WARNING,
+        "PromiseBelowHandling",
+        "A promise is longer than one attempt",
+        "While every replica is busy a new event waits until one is done, however many there are. One attempt takes "
+        "concurrency.perReplica / scaling.capacity where that is declared, else up to the handlingTimeout of the retry "
+        "policy that the group names; freshness.maxAge is longer than that.",
+        _hasty,
     ),
 )

@@ -6,12 +6,13 @@ Work of several loads adds up. Where partitions belong to one replica each, the 
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Final
 
 from headgate.core.lag import Lag
 from headgate.core.scaling import Load
-from headgate.core.spread import INVISIBLE
+from headgate.core.spread import INVISIBLE, Spread
 
 HOT: Final = 0.85  # of a replica: the most that one partition counts for, since nobody can help it further
 _CHANGED: Final = 0.15  # what arrives lately tells another rate, not chance
@@ -104,6 +105,42 @@ def demand(load: Load, rate: float, *, helpful: bool = True, served: bool = True
     if not served and (age > 0 or lag.age is not None):
         arriving = max(arriving, backlog / max(age, _SUDDEN))
     return Demand(load, rate, arriving, lag.usual or 0.0, backlog, age if backlog > 0 else 0.0, deadline)
+
+
+def gone_on(load: Load, capacity: float, seconds: float) -> Load:
+    """The load as it has become since it was read, if as many arrive as did then and so many per second get done."""
+    lag = load.lag
+    grown = lag.growing * seconds
+    arriving = level(lag) + grown / 2
+    more = (arriving - capacity) * seconds
+    age = seconds if lag.age is None else lag.age.total_seconds()
+    left = max(0.0, lag.pending + more)
+    dense = max(
+        arriving, lag.pending / max(1.0, age - seconds)
+    )  # events per second of age, among those that wait
+    passed_by = capacity * seconds / dense if dense > 0 else 0.0
+    return replace(
+        load,
+        lag=replace(
+            lag,
+            arriving=None if lag.arriving is None else lag.arriving + grown,
+            level=None if lag.level is None else lag.level + grown,
+            pending=math.ceil(left - _ROUNDING),
+            age=timedelta(seconds=max(0.0, age - passed_by)) if left > 0 else None,
+            spread=None if lag.spread is None else _spread_on(lag.spread, more, passed_by),
+        ),
+    )
+
+
+def _spread_on(spread: Spread, more: float, passed_by: float) -> Spread:
+    """Partitions with so many events more or fewer, by what each of them usually gets."""
+    known = sum(spread.usual)
+    parts = [usual / known if known > 0 else 1 / spread.count for usual in spread.usual]
+    pending = [
+        0.0 if number in spread.stuck else max(0.0, waits + more * part)
+        for number, (waits, part) in enumerate(zip(spread.pending, parts, strict=True))
+    ]
+    return replace(spread, pending=tuple(pending), age=max(0.0, spread.age - passed_by))
 
 
 def level(lag: Lag) -> float:

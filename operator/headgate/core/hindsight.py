@@ -69,7 +69,8 @@ def _moved(seen: Observation, state: State) -> State:
     """What follows from another number of replicas, whoever changed it."""
     now, before = seen.now, state.current
     if before == seen.current:
-        return replace(state, steady_since=_earlier(state.steady_since, now))
+        since = _earlier(state.steady_since, now)
+        return state if since == state.steady_since else replace(state, steady_since=since)
     state = replace(
         state,
         current=seen.current,
@@ -91,10 +92,17 @@ def _raised(seen: Observation, state: State, before: int) -> State:
     if decision is None or decision.desired != seen.current or decision.reason not in FOR_WORK:
         return state
     calm = habits.calm or usual_calm(seen.loads)
-    if state.lowered is not None and _seconds(state.lowered, now) < 5 * calm:
+    if _is_reversal(state, now, calm):
         habits = replace(habits, calm=min(_LONGEST_CALM, 2 * calm))
         state = replace(state, habits=habits, restless=now)
     return replace(state, trial=Trial(before, seen.current, done(seen), _backlog(seen)))
+
+
+def _is_reversal(state: State, now: datetime, calm: float) -> bool:
+    """Whether fewer turned out to be too few, of which nobody has learned yet."""
+    if state.lowered is None or _seconds(state.lowered, now) >= 5 * calm:
+        return False
+    return state.restless is None or state.restless < state.lowered
 
 
 def _forgiven(state: State, now: datetime) -> State:
@@ -114,12 +122,19 @@ def _rates(seen: Observation, state: State) -> Mapping[str, float]:
     rates = {}
     for load in seen.loads:
         known = state.rates.get(load.name)
-        found = learn(known, load.lag, replicas, since, seen.now)
+        found = learn(known, load.lag, replicas, since, seen.now, _room(load, replicas))
         if known is not None and found is not None and state.trial is not None:
             found = max(known, found)  # what everybody waits for says nothing about one replica
         if found is not None:
             rates[load.name] = found
     return state.rates if rates == state.rates else rates
+
+
+def _room(load: Load, replicas: int) -> int | None:
+    """Events in flight at which each replica may still be handed one; None: they hold all that may be in flight."""
+    if load.total is None or load.per_replica is None or load.total <= replicas * load.per_replica:
+        return None
+    return load.total - replicas
 
 
 def _begun(seen: Observation, state: State) -> State:

@@ -107,6 +107,7 @@ class Lag:
     repeats_at_most: int = 0
     samples: tuple[Sample, ...] = ()
     behind: timedelta = _NOTHING  # what to add to the time of a sample for it to be ours
+    unread_for: timedelta = _NOTHING  # since it was last read
     spread: Spread | None = None  # where members read partitions of their own
 
     @property
@@ -196,16 +197,22 @@ def figures(history: History, now: datetime, patience: timedelta, stale_after: t
         repeats_at_most=last.repeats_at_most,
         samples=history.samples,
         behind=received - last.at,
+        unread_for=passed,
         spread=spread(history.track, passed.total_seconds(), max(_UNMOVED, patience / 3)),
     )
 
 
-def pace(lag: Lag, since: datetime) -> Pace | None:
-    """How much got done per second while work never ran out, counted after `since`; None: not long enough."""
+def pace(lag: Lag, since: datetime, most: int | None = None) -> Pace | None:
+    """How much got done per second while work never ran out, counted after `since`; None: not long enough.
+
+    While more than `most` were in flight nothing more was handed out, however much waited.
+    """
     first = None
     newest = lag.samples[-1] if lag.samples else None
     for sample in reversed(lag.samples):
         if sample.pending == 0 or sample.at + lag.behind < since:
+            break
+        if most is not None and sample.in_flight > most:
             break
         first = sample
         if newest is not None and _is_enough(first, newest):

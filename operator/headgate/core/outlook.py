@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from headgate.core.demand import Demand, Share, demand, fit, packed
-from headgate.core.lag import Sight
+from headgate.core.demand import Demand, Share, demand, fit, gone_on, level, packed
+from headgate.core.lag import LOST, Sight
 from headgate.core.rates import STARTING
 from headgate.core.scaling import Habits, Load, Observation, Reason, Rule, State
 
@@ -22,6 +22,7 @@ TREND: Final = 60.0  # seconds for which arrivals are expected to go on growing
 QUICKEST: Final = 15.0  # seconds: what is to be drained sooner than this asks for too much
 GIVEN_UP: Final = 600.0  # seconds after which replicas that did not come are awaited no more
 UNSEEN: Final = 180.0  # seconds that replicas may take to begin, while nobody has seen it
+BLIND: Final = 300.0  # seconds for which what is lost is thought to stay lost
 EVER: Final = 1e9
 
 
@@ -35,7 +36,8 @@ class Case:
     base: int  # the present number, inside the bounds
     top: int  # the most that may be and that could do anything at the same time
     fresh: tuple[Load, ...]
-    demands: tuple[Demand, ...]  # of those that can be seen and whose rate is known
+    stale: tuple[Load, ...]  # as they have become since they were read, for all that is known
+    demands: tuple[Demand, ...]  # of all these where the rate is known
     held: tuple[tuple[Load, Reason], ...]  # loads that more replicas would not help
     known: bool  # whether the rates of all loads with something to do are known
     pause: float  # for which partitions stand still when they move
@@ -44,6 +46,11 @@ class Case:
     @property
     def blind(self) -> bool:
         return len(self.fresh) < len(self.seen.loads) or not self.seen.loads
+
+    @property
+    def told(self) -> tuple[Load, ...]:
+        """Loads of which something can be said."""
+        return (*self.fresh, *self.stale)
 
     @property
     def waiting(self) -> bool:
@@ -82,6 +89,15 @@ class Case:
         """How old the oldest event will be when replicas that are asked for next handle events."""
         return one.age + (rising * (self.lead - self.pause) + self.pause if rising > 0 else 0.0)
 
+    def age_unhelped(self, one: Demand, rising: float) -> float:
+        """How old it will be when replicas that are asked for at the next occasion, and not now, handle events."""
+        return self.age_then(one, rising) + (rising * BLIND if self.is_last_look(one) else 0.0)
+
+    def is_last_look(self, one: Demand) -> bool:
+        """Whether the load will count as lost at the next look, so that nobody knows when there is another occasion."""
+        lag = one.load.lag
+        return lag.sight is Sight.STALE and lag.unread_for.total_seconds() > LOST.total_seconds() - LOOK
+
     def pace(self) -> float:
         """How many of the present replicas' work gets done while events wait, however fast they are said to be."""
         shown = [one.load.lag.finishing for one in self.demands]
@@ -98,32 +114,54 @@ class Case:
 def case(seen: Observation, state: State, rule: Rule) -> Case:
     """Everything that follows from the observation without deciding."""
     fresh = tuple([load for load in seen.loads if load.lag.sight is Sight.FRESH])
-    held = tuple([(load, why) for load in fresh if (why := _beyond_help(load, seen, state)) is not None])
+    base = min(max(seen.current, rule.minimum), rule.maximum)
+    stale = _stale(seen, state, base)
+    told = (*fresh, *stale)
+    held = tuple([(load, why) for load in told if (why := _beyond_help(load, seen, state)) is not None])
     hopeless = {load.name for load, _ in held}
     demands, known = [], True
-    for load in fresh:
-        rate = load.capacity or state.rates.get(load.name)
+    for load in told:
+        rate = _rate(load, state)
         if rate is not None:
             demands.append(demand(load, rate, helpful=load.name not in hopeless, served=seen.current > 0))
         elif load.lag.pending > 0 or load.lag.arriving:
             known = False
     habits = state.habits
     pause = 0.0
-    if any(load.lag.spread is not None for load in fresh):
+    if any(load.lag.spread is not None for load in told):
         pause = PAUSE if habits.pause is None else habits.pause
     return Case(
         seen=seen,
         state=state,
         rule=rule,
-        base=min(max(seen.current, rule.minimum), rule.maximum),
+        base=base,
         top=_top(seen.loads, rule),
         fresh=fresh,
+        stale=stale,
         demands=tuple(demands),
         held=held,
         known=known,
         pause=pause,
         lead=(START if habits.start is None else habits.start) + pause + LOOK,
     )
+
+
+def _rate(load: Load, state: State) -> float | None:
+    return load.capacity or state.rates.get(load.name)
+
+
+def _stale(seen: Observation, state: State, replicas: int) -> tuple[Load, ...]:
+    """What was not read for a while and is not lost yet, with what came and got done since, as far as that is known."""
+    if seen.current == 0 or all(load.lag.sight is not Sight.STALE for load in seen.loads):
+        return ()
+    rated = [(load, rate) for load in seen.loads if (rate := _rate(load, state)) is not None]
+    busy = sum([level(load.lag) / rate for load, rate in rated])
+    found = []
+    for load, rate in rated:
+        if load.lag.sight is Sight.STALE:
+            able = replicas * (level(load.lag) / busy if busy > 0 else rate)
+            found.append(gone_on(load, able, min(load.lag.unread_for, LOST).total_seconds()))
+    return tuple(found)
 
 
 def usual_calm(loads: Iterable[Load]) -> float:
@@ -188,7 +226,7 @@ def _drained(case: Case, one: Demand, rising: float) -> Share:
     if case.age_then(one, rising) <= LATEST * one.deadline:
         return one.drain(1 - before, max(QUICKEST, LATEST * one.deadline - case.lead), 0.0)
     grown = max(0.0, 1 - before + expected(one) * case.lead / max(one.backlog, 1.0))
-    within = max(QUICKEST, one.load.drain_within.total_seconds() / 2)
+    within = max(QUICKEST, one.load.drain_within.total_seconds() / 2.5)
     return one.drain(grown, within, expected(one))
 
 

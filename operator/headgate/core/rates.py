@@ -15,15 +15,18 @@ _KEY: Final = "eventsPerSecondPerReplica"
 NO_RATES: Final[Mapping[str, float]] = MappingProxyType({})
 
 
-def learn(known: float | None, lag: Lag, replicas: int, since: datetime, now: datetime) -> float | None:
+def learn(
+    known: float | None, lag: Lag, replicas: int, since: datetime, now: datetime, most: int | None = None
+) -> float | None:
     """The rate after one more look at `replicas` replicas that were that many since then.
 
-    Replicas with too little to do only show what one can do at least. Right after a change a low figure says
-    more about starting than about handling, so that only a higher one is believed.
+    Replicas with too little to do only show what one can do at least; so do those that may be handed nothing, while
+    more than `most` events are in flight. Right after a change a low figure says more about starting than about
+    handling, so that only a higher one is believed.
     """
     if replicas < 1 or lag.sight is not Sight.FRESH:
         return known
-    seen = _paced(lag, replicas, max(since, now - lag.working_for))
+    seen = _paced(lag, replicas, max(since, now - lag.working_for), most)
     if seen is None:
         return _lifted(known, lag, replicas, now - since)
     if known is None:
@@ -33,11 +36,11 @@ def learn(known: float | None, lag: Lag, replicas: int, since: datetime, now: da
     return known + _WEIGHT * (seen - known)
 
 
-def _paced(lag: Lag, replicas: int, since: datetime) -> float | None:
+def _paced(lag: Lag, replicas: int, since: datetime, most: int | None) -> float | None:
     """What one replica got done per second while it always had more to do."""
     if lag.spread is not None:
         return lag.spread.paced
-    found = pace(lag, since)
+    found = pace(lag, since, most)
     return None if found is None or found.rate <= 0 else found.rate / replicas
 
 

@@ -14,7 +14,7 @@ from headgate.core.lag import Sight
 from headgate.core.outlook import Case, case
 from headgate.core.scale_down import down, noted, zero
 from headgate.core.scale_up import revert, up, wake
-from headgate.core.scale_words import pending, plenty, time
+from headgate.core.scale_words import counted, pending, plenty, time, waits
 from headgate.core.scaling import Decision, Observation, Reason, Rule, State
 
 FLOOR_AFTER: Final = timedelta(seconds=120)
@@ -41,7 +41,7 @@ def decide(observation: Observation, state: State, rule: Rule) -> tuple[Decision
     decision = _bounded(looked, found)
     before = looked.state.decision
     if before is not None and before.desired == decision.desired and _same(before.reason, decision.reason):
-        decision = before
+        return before, looked.state
     return decision, replace(looked.state, decision=decision)
 
 
@@ -60,7 +60,8 @@ def _blind(case: Case) -> Decision | None:
         desired = max(case.base, min(floor, case.rule.maximum))
         said = f"The lag has not been readable for {time(FLOOR_AFTER)}; at least {plenty(floor)} until it is"
         return Decision(desired, Reason.METRICS_LOST_FLOOR, said)
-    said = f"The lag cannot be read at present; {plenty(case.base)} stay until it can"
+    stay = counted(case.base, "replica stays", "replicas stay")
+    said = f"The lag cannot be read at present; {stay} until it can"
     return Decision(case.base, Reason.METRICS_LOST if lost else Reason.METRICS_STALE, said)
 
 
@@ -69,16 +70,19 @@ def _hold(case: Case) -> Decision | None:
         return None
     load, reason = case.held[0]
     if reason is Reason.RETRY_SATURATED:
-        said = f"{load.lag.in_flight} of at most {load.total} events in flight wait for a retry; replicas do not help"
+        most = f"of at most {load.total} in flight"
+        saturated = counted(load.lag.in_flight, f"{most} waits", f"{most} wait")
+        said = f"{saturated} for a retry; replicas do not help"
     else:
-        said = f"{load.lag.pending} events wait and {plenty(case.base)} finish none; more would not help"
+        idle = counted(case.base, "replica finishes", "replicas finish")
+        said = f"{waits(load.lag.pending)} and {idle} none; more would not help"
     return Decision(case.base, reason, said)
 
 
 def _unknown(case: Case) -> Decision | None:
     if case.known or case.state.calm_since is not None:
         return None
-    said = f"{pending(case)} events wait; how many one replica handles per second is being learned"
+    said = f"{waits(pending(case))}; how many one replica handles per second is being learned"
     return Decision(case.base, Reason.RATE_UNKNOWN, said)
 
 
@@ -86,15 +90,18 @@ def _stuck(case: Case) -> Decision | None:
     numbers = [n for load in case.fresh if load.lag.spread is not None for n in load.lag.spread.stuck]
     if not numbers:
         return None
-    several = "partitions" if len(numbers) > 1 else "partition"
-    said = f"{several} {', '.join(map(str, numbers))} make no progress while others do"
-    return Decision(case.base, Reason.PARTITION_STALLED, f"{said}; more replicas would not help them")
+    if len(numbers) == 1:
+        said = f"Partition {numbers[0]} makes no progress while others do; more replicas would not help it"
+    else:
+        listed = ", ".join(map(str, numbers))
+        said = f"Partitions {listed} make no progress while others do; more replicas would not help them"
+    return Decision(case.base, Reason.PARTITION_STALLED, said)
 
 
 def _steady(case: Case) -> Decision:
     if case.base == 0:
         return Decision(0, Reason.IDLE, "Nothing pending or in flight, and no replicas")
-    return Decision(case.base, Reason.STEADY, f"{plenty(case.base)} are enough")
+    return Decision(case.base, Reason.STEADY, f"{counted(case.base, 'replica is', 'replicas are')} enough")
 
 
 _BRANCHES: Final[tuple[Callable[[Case], Decision | None], ...]] = (
@@ -114,10 +121,11 @@ _BRANCHES: Final[tuple[Callable[[Case], Decision | None], ...]] = (
 def _bounded(case: Case, found: Decision) -> Decision:
     """A number that only the bounds changed says so."""
     current = case.seen.current
+    there = counted(current, "replica is", "replicas are")
     if case.base == current or found.desired != case.base or found.reason in _MOVES:
         return found
     if current < case.base:
-        said = f"{plenty(current)} are fewer than the minimum of {case.rule.minimum}"
+        said = f"{there} fewer than the minimum of {case.rule.minimum}"
         return Decision(case.base, Reason.BELOW_MINIMUM, said)
-    said = f"{plenty(current)} are more than maxReplicas, {case.rule.maximum}"
+    said = f"{there} more than maxReplicas, {case.rule.maximum}"
     return Decision(case.base, Reason.ABOVE_MAXIMUM, said)

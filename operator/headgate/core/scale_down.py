@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from headgate.core.outlook import EVER, Case, enough, fewer
-from headgate.core.scale_words import plenty, time, traffic
+from headgate.core.scale_words import counted, time, traffic
 from headgate.core.scaling import Decision, Reason, State
 
 SETTLED: Final = 60.0  # seconds without a change before the next one down
@@ -74,7 +74,8 @@ def down(case: Case) -> Decision | None:
     if case.rule.minimum == 0 and silent and _until_zero(case) <= SOON:
         return None
     desired = min(due)
-    said = f"{traffic(case)}; {plenty(desired)} have been enough for {time(int(_calm(case, desired)))}"
+    enough = counted(desired, "replica has", "replicas have")
+    said = f"{traffic(case)}; {enough} been enough for {time(int(_calm(case, desired)))}"
     return Decision(desired, Reason.LESS_NEEDED, said)
 
 

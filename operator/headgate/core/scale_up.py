@@ -9,7 +9,7 @@ from typing import Final
 from headgate.core.demand import HOT, Demand, Share
 from headgate.core.hindsight import done
 from headgate.core.outlook import LATEST, SOON, Case, expected, needed
-from headgate.core.scale_words import number, pending, plenty, time, traffic
+from headgate.core.scale_words import counted, number, pending, plenty, read_ago, time, traffic, waits
 from headgate.core.scaling import Decision, Reason
 
 _UNBOUNDED: Final = 1_000_000
@@ -23,7 +23,8 @@ def wake(case: Case) -> Decision | None:
         return None
     flying = sum([load.lag.in_flight for load in case.fresh])
     desired = max(1, case.rule.minimum, min(needed(case, case.top), case.top))
-    said = f"{pending(case)} events wait and {flying} are unsettled with no replicas; {plenty(desired)} to begin with"
+    unsettled = counted(flying, "is unsettled", "are unsettled")
+    said = f"{waits(pending(case))} and {unsettled} with no replicas; {plenty(desired)} to begin with"
     return Decision(desired, Reason.WORK_WAITING, said)
 
 
@@ -43,7 +44,7 @@ def _in_vain(case: Case) -> str:
 
 def up(case: Case) -> Decision | None:
     """More replicas, or why not although events would be late."""
-    if not case.waiting:
+    if case.base == 0 or not case.waiting:
         return None
     late = _late(case)
     if late is None or _is_on_trial(case):
@@ -53,10 +54,10 @@ def up(case: Case) -> Decision | None:
         return Decision(case.base, Reason.SCALE_UP_INEFFECTIVE, _in_vain(case))
     wanted = needed(case, case.top)
     if wanted > case.base:
-        return Decision(
-            wanted, _reason(late, case), f"{traffic(case)}; {_outlook(late, case)}; {plenty(wanted)} keep up"
-        )
-    return _bound(case)
+        enough = counted(wanted, "replica keeps", "replicas keep")
+        said = f"{traffic(case)}{read_ago(case)}; {_outlook(late, case)}; {enough} up"
+        return Decision(wanted, _reason(late, case), said)
+    return None if case.blind else _bound(case)
 
 
 def _late(case: Case) -> Demand | None:
@@ -67,7 +68,7 @@ def _late(case: Case) -> Demand | None:
     for one in case.demands:
         if one.backlog <= 0:
             continue
-        over = case.age_then(one, rising) / one.deadline - soon if rising > 0 else -1.0
+        over = case.age_unhelped(one, rising) / one.deadline - soon if rising > 0 else -1.0
         if not case.moving:
             over = max(over, queueing / one.deadline - SOON, one.age / one.deadline - 1)
         if over >= 0 and (found is None or over > worst):
@@ -85,13 +86,13 @@ def _reason(late: Demand, case: Case) -> Reason:
     promise = late.load.promise
     if promise is None:
         return Reason.WOULD_DRAIN_TOO_SLOWLY
-    then = max(case.age_then(late, case.rising()), case.queueing())
+    then = max(case.age_unhelped(late, case.rising()), case.queueing())
     missed = then >= SOON * promise.total_seconds()
     return Reason.WOULD_MISS_FRESHNESS if missed else Reason.WOULD_DRAIN_TOO_SLOWLY
 
 
 def _outlook(late: Demand, case: Case) -> str:
-    then = case.age_then(late, case.rising())
+    then = case.age_unhelped(late, case.rising())
     if case.queueing() > then:
         return f"the newest event would wait {time(case.queueing())}"
     return f"the oldest event would be {time(then)} old before more replicas could help"
@@ -104,7 +105,8 @@ def _bound(case: Case) -> Decision | None:
         said = f"{traffic(case)}; one partition gets more than one replica can handle, so that more would not help"
         return Decision(case.base, Reason.PARTITION_HOT, said)
     if case.top < case.rule.maximum and case.base >= case.top:
-        said = f"{traffic(case)}; {case.top} replicas already have all that can be handled at the same time"
+        all_busy = counted(case.top, "replica already has", "replicas already have")
+        said = f"{traffic(case)}; {all_busy} all that can be handled at the same time"
         return Decision(case.base, Reason.CONCURRENCY_LIMIT, said)
     if wanted > case.base:
         said = f"{plenty(wanted)} would be needed, and maxReplicas is {case.rule.maximum}"

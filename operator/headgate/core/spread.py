@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 from operator import attrgetter
 from typing import Final
 
@@ -16,6 +17,9 @@ from headgate.core.progress import Progress
 INVISIBLE: Final = 10.0  # seconds of arrivals that only wait for a commit and for the look after it
 _USUAL: Final = timedelta(seconds=120)
 _PACED: Final = timedelta(seconds=20)  # the least that a pace is measured over
+_LONGEST_PACED: Final = timedelta(
+    seconds=60
+)  # the most; commits come in steps, which a short while exaggerates
 _MOVING: Final = timedelta(seconds=10)  # right after a move partitions stand still
 _KEEP: Final = 64
 _HIGH: Final = 0.7  # of several paces the one that so many do not exceed
@@ -163,19 +167,41 @@ def _settled(track: Sequence[Marks], lag: Sequence[int], stuck: Sequence[int]) -
 
 
 def _paced(track: Sequence[Marks], rates: Sequence[float]) -> float | None:
-    """The pace of readers that had more to do than fits into a commit at both ends of the last while."""
-    newest, first, moved = track[-1], _before(track, _PACED), _before(track, _PACED + _MOVING)
-    if newest.at - moved.at < _PACED + _MOVING or not moved.owners == first.owners == newest.owners:
-        return None
-    sums: dict[int, list[float]] = {}
+    """The pace of readers that had more to do than fits into a commit, at every look for a while."""
+    newest = track[-1]
+    begun = next((mark.at for mark in _unmoved(track)), newest.at) + _MOVING
+    mine: dict[int, list[int]] = {}
     for partition, owner in enumerate(newest.owners):
-        if owner is None:
-            continue
-        mine = sums.setdefault(owner, [0.0, 0.0, 0.0])
-        unseen = INVISIBLE * rates[partition]
-        mine[0] += newest.done[partition] - first.done[partition]
-        mine[1] += newest.heads[partition] - newest.done[partition] - unseen
-        mine[2] += first.heads[partition] - first.done[partition] - unseen
-    seconds = (newest.at - first.at).total_seconds()
-    found = sorted([done / seconds for done, now, then in sums.values() if min(done, now, then) > 0])
+        if owner is not None:
+            mine.setdefault(owner, []).append(partition)
+    paces = []
+    earliest = max(begun, newest.at - _LONGEST_PACED)
+    for partitions in mine.values():
+        unseen = INVISIBLE * sum([rates[partition] for partition in partitions])
+        first = _behind_since(track, partitions, unseen, earliest)
+        if newest.at - first.at >= _PACED:
+            done = sum([newest.done[partition] - first.done[partition] for partition in partitions])
+            paces.append(done / (newest.at - first.at).total_seconds())
+    found = sorted([each for each in paces if each > 0])
     return found[round(_HIGH * (len(found) - 1))] if found else None
+
+
+def _unmoved(track: Sequence[Marks]) -> Sequence[Marks]:
+    """The looks since partitions last moved."""
+    for position in range(len(track) - 1, 0, -1):
+        if track[position - 1].owners != track[-1].owners:
+            return track[position:]
+    return track
+
+
+def _behind_since(
+    track: Sequence[Marks], partitions: Sequence[int], unseen: float, earliest: datetime
+) -> Marks:
+    """The first of the last looks at all of which more than that waited in these partitions."""
+
+    def behind(mark: Marks) -> bool:
+        heads, done = mark.heads, mark.done
+        return mark.at >= earliest and sum([heads[each] - done[each] for each in partitions]) > unseen
+
+    found = list(takewhile(behind, reversed(track)))
+    return found[-1] if found else track[-1]

@@ -245,7 +245,8 @@ class Autoscaler:
         if _sights(lags) != memory.sights:
             return False
         if all(lag.sight is not Sight.FRESH for lag in lags):
-            return True  # still as blind as before: what is held stays held
+            # still as blind as before: what is held stays held, once nobody can reckon on from what was known
+            return all(lag.sight is Sight.LOST or lag.at_rest for lag in lags)
         decision = memory.state.decision
         settled = decision is not None and decision.desired == workload.rule(self._clock()).minimum
         return settled and all(lag.at_rest and lag.sight is Sight.FRESH for lag in lags)

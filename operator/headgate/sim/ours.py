@@ -5,7 +5,7 @@ The only place that knows both the simulation and the decision: what the decisio
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from headgate.core import habits
@@ -14,12 +14,12 @@ from headgate.core.progress import PartitionProgress, Progress
 from headgate.core.rates import NO_RATES, recalled, remembered
 from headgate.core.scale import decide
 from headgate.core.scaling import Decision, Load, Observation, Rule, State
+from headgate.core.schedule import minimum
 from headgate.sim.policy import Look, Reading
 from headgate.sim.setting import Scenario
 
-PERIOD: Final = 5  # the sampler looks every four and a half seconds, the simulation lives in whole ones
+PERIOD: Final = 4.5  # seconds, as the sampler has it; the simulation rounds each look to a whole one
 PATIENCE: Final = timedelta(seconds=60)
-_BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _NAME: Final = "simulated"
 
 
@@ -32,6 +32,7 @@ class Ours:
         self.period = PERIOD
         self.decisions: list[tuple[int, Decision]] = []  # whenever the decision became another one
         self._terms = terms
+        self._begins = scenario.begins
         self._rule = Rule(
             scenario.minimum, terms.maximum, timedelta(seconds=terms.idle_after), floor=terms.floor
         )
@@ -44,16 +45,20 @@ class Ours:
 
     def replicas(self, look: Look) -> int:
         """One look of the sampler and the decision that follows from it."""
-        now = _BEGINNING + timedelta(seconds=look.second)
+        now = self._begins + timedelta(seconds=look.second)
         if self._restart_at is not None and look.second >= self._restart_at:
             self._restart()
         if look.reading is not None:
             self._sample(look.reading, now)
         observed = Observation(now, look.spec, look.pods, (self._load(now),))
-        decision, self._state = decide(observed, self._state, self._rule)
+        decision, self._state = decide(observed, self._state, self._rule_at(now))
         if not self.decisions or self.decisions[-1][1] is not decision:
             self.decisions.append((look.second, decision))
         return decision.desired
+
+    def _rule_at(self, now: datetime) -> Rule:
+        scheduled = min(minimum(self._terms.windows, now), self._rule.maximum)
+        return replace(self._rule, minimum=max(self._rule.minimum, scheduled))
 
     def _restart(self) -> None:
         self._restart_at = None
@@ -68,7 +73,8 @@ class Ours:
         if reading.heads == self._heads and self._history.at_rest:
             self._history = unmoved(self._history, now)
         else:
-            self._history = seen(self._history, progress(reading, now, exclusive=self._exclusive), now)
+            found = progress(reading, now, begins=self._begins, exclusive=self._exclusive)
+            self._history = seen(self._history, found, now)
         self._heads = reading.heads
 
     def _load(self, now: datetime) -> Load:
@@ -91,7 +97,7 @@ def _restored(learned: Mapping[str, str]) -> State:
     return State(rates=NO_RATES if rate is None else {_NAME: rate}, habits=habits.known(learned))
 
 
-def progress(reading: Reading, now: datetime, *, exclusive: bool) -> Progress:
+def progress(reading: Reading, now: datetime, *, begins: datetime, exclusive: bool) -> Progress:
     """What a broker would have answered."""
     since = min((second for second in reading.oldest if second is not None), default=None)
     return Progress(
@@ -106,5 +112,5 @@ def progress(reading: Reading, now: datetime, *, exclusive: bool) -> Progress:
         pending=reading.pending,
         in_flight=reading.in_flight,
         waiting=1,
-        oldest_pending=None if since is None else _BEGINNING + timedelta(seconds=since),
+        oldest_pending=None if since is None else begins + timedelta(seconds=since),
     )

@@ -3,10 +3,14 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
+from headgate.core.schedule import Window
+
 STANDARD_RATE: Final = 50.0  # what the standard traces are made for
+BEGINNING: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _ALMOST: Final = 1e-9
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -37,6 +41,9 @@ class Terms:
     idle_after: int = 300
     capacity: float | None = None  # declared events per second and replica
     floor: int | None = None  # while the metrics are lost; None: hold
+    windows: tuple[
+        Window, ...
+    ] = ()  # times of day that take more replicas at least; only our policy knows them
     learned: Mapping[str, str] = field(default_factory=lambda: NOTHING)  # as status.record keeps it
 
 
@@ -102,6 +109,7 @@ class Scenario:
     workers: Workers = USUAL_WORKERS
     terms: Terms = USUAL_TERMS
     seed: int = 1
+    begins: datetime = BEGINNING  # what the clock says at second 0
 
     @property
     def seconds(self) -> int:

@@ -12,6 +12,7 @@ from headgate.sim.traces import TRACES
 Results = Mapping[str, Mapping[str, Mapping[str, Figures]]]  # by variant, trace and policy
 BASE: Final = "standard"
 QUEUE: Final = "a queue"
+FLOOR: Final = "onMetricsLoss.floor: 12"
 FEW: Final = (OURS, "keda", "keda:1/4", "ds2", "max")
 ALL: Final = (OURS, "keda", "keda:1/4", "keda:1/2", "keda:1/1", BEST, "ds2", "max")
 ALLOWED: Final = 10  # percent by which a figure may exceed the one that was committed
@@ -46,6 +47,7 @@ def _variants() -> Iterator[Variant]:
         yield Variant(f"pods start in {seconds} s", replace(USUAL_WORKERS, pod_start=seconds))
     for seconds in (15, 30, 120):
         yield Variant(f"promise of {seconds} s", terms=Terms(promise=seconds, drain_within=seconds))
+    yield Variant(FLOOR, terms=Terms(floor=USUAL_TERMS.maximum // 2))
     for factor in (0.3, 3.0):
         slower = replace(USUAL_WORKERS, service_rate=USUAL_WORKERS.service_rate * factor)
         yield Variant(f"service rate x {factor:g}", slower)

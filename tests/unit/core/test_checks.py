@@ -64,8 +64,8 @@ def test_a_topic_with(fields: dict[str, Any], ids: list[str]) -> None:
         pytest.param({}, {"toleratedOutage": "1h", "retention": {"maxBytes": "1Gi"}}, LONG, {}, [], id="retention by size alone"),
         pytest.param({}, RETAINED, LONG, {}, ["HG123"], id="retries longer than retention"),
         pytest.param({}, {"retention": {"maxAge": "61m1s"}}, LONG, {}, [], id="retries within retention"),
-        pytest.param({"freshness": {"maxAge": "1s", "settledWithin": "1h"}}, {}, LONG, {}, ["HG124"], id="retries longer than the promise"),
-        pytest.param({"freshness": {"maxAge": "1s", "settledWithin": "1h1s"}}, {}, LONG, {}, [], id="retries within the promise"),
+        pytest.param({"freshness": {"maxAge": "29m", "settledWithin": "1h"}}, {}, LONG, {}, ["HG124"], id="retries longer than the promise"),
+        pytest.param({"freshness": {"maxAge": "29m", "settledWithin": "1h1s"}}, {}, LONG, {}, [], id="retries within the promise"),
         pytest.param({"freshness": {"maxAge": "2h"}}, RETAINED, {}, {}, ["HG125"], id="a promise beyond retention"),
         pytest.param({}, {"maxMessageSize": "1Mi"}, {}, {"maxMessageSize": "1040Ki"}, [], id="dead letters that just fit"),
         pytest.param({}, {"maxMessageSize": "1Mi"}, {}, {"maxMessageSize": "1039Ki"}, ["HG126"], id="dead letters that do not fit"),
@@ -76,6 +76,10 @@ def test_a_topic_with(fields: dict[str, Any], ids: list[str]) -> None:
         pytest.param({"scaling": {**SCALED, "schedule": [{**WINDOW}]}}, {}, {}, {}, [], id="a schedule that says times"),
         pytest.param({"scaling": {**SCALED, "schedule": [{**WINDOW}, {**WINDOW, "cron": "0 8 31 2 *"}]}}, {}, {}, {}, ["HG130"], id="a schedule that never comes"),
         pytest.param({"scaling": {**SCALED, "schedule": [{**WINDOW, "timeZone": "Mars/Olympus"}]}}, {}, {}, {}, ["HG130"], id="a schedule of nowhere"),
+        pytest.param({"freshness": {"maxAge": "1739s"}}, {}, LONG, {}, ["HG131"], id="a promise shorter than one attempt may take"),
+        pytest.param({"freshness": {"maxAge": "1s"}, "scaling": {**SCALED, "capacity": {"eventsPerSecondPerReplica": "10"}}}, {}, LONG, {}, [], id="attempts that are declared to be short"),
+        pytest.param({"freshness": {"maxAge": "1s"}, "concurrency": {"perReplica": 11}, "scaling": {**SCALED, "capacity": {"eventsPerSecondPerReplica": "10"}}}, {}, {}, {}, ["HG131"], id="a promise shorter than an attempt is declared to take"),
+        pytest.param({"freshness": {"maxAge": "1s"}, "retryPolicyRef": None}, {}, {}, {}, [], id="a promise where nobody says how long an attempt takes"),
     ],
 )  # fmt: skip
 def test_a_group_with(
@@ -92,7 +96,7 @@ def test_a_group_with(
         declare(ORDERS, **{"subjects": ["orders.*.>"], **topic}),
         declare(STANDARD, **policy),
         declare(DEAD, **queue),
-        declare(BILLING, **refer, **group),
+        declare(BILLING, **{**refer, **group}),
     )  # fmt: skip
     topology = resolve(state, MAIN)
     found = topology.findings.get(BILLING, ())

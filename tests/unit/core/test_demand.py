@@ -1,12 +1,13 @@
 """What loads ask of replicas, whatever partitions they have."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.core.demand import Share, demand, fit, packed
+from headgate.core.demand import Share, demand, fit, gone_on, packed
 from headgate.core.lag import Lag, Sight
 from headgate.core.scaling import Load
 from headgate.core.spread import Spread
@@ -133,3 +134,33 @@ def test_without_replicas_what_waits_is_taken_for_the_beginning_of_a_stream() ->
     assert demand(Load("g", waiting, MINUTE, MINUTE, MINUTE), 10.0, served=False).arriving == 90.0
     unknown = Lag(Sight.FRESH, pending=900, arriving=30.0)
     assert demand(Load("g", unknown, MINUTE, MINUTE, MINUTE), 10.0, served=False).arriving == 30.0
+
+
+GONE_ON = {
+    "what exceeds what gets done waits": (Lag(Sight.STALE, arriving=20.0), 10.0, 300, 15.0),
+    "what does not exceed it waits for nobody": (Lag(Sight.STALE, arriving=10.0), 10.0, 0, None),
+    "a backlog that gets done is gone": (Lag(Sight.STALE, pending=200, age=MINUTE), 10.0, 0, None),
+    "what came at once is worked off from its beginning": (Lag(Sight.STALE, pending=3000, age=MINUTE), 10.0, 2700, 57.0),
+    "of a backlog that grows the oldest gets older": (
+        Lag(Sight.STALE, pending=300, age=MINUTE, arriving=20.0), 10.0, 600, 45.0,
+    ),
+    "what grew goes on growing": (Lag(Sight.STALE, arriving=10.0, growing=1.0), 10.0, 450, 18.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("lag", "able", "waits", "age"), GONE_ON.values(), ids=GONE_ON.keys())
+def test_half_a_minute_after_the_last_look(lag: Lag, able: float, waits: int, age: float | None) -> None:
+    after = gone_on(Load("g", lag, MINUTE, MINUTE, MINUTE), able, 30.0).lag
+    assert after.pending == waits
+    assert after.age == (None if age is None else timedelta(seconds=age))
+
+
+def test_partitions_get_their_parts_of_what_is_not_done() -> None:
+    found = Spread((30.0, 10.0, 0.0), (5.0, 0.0, 0.0), (0, 1, None), age=30.0, stuck=(2,))
+    lag = Lag(Sight.STALE, arriving=40.0, spread=found)
+    after = gone_on(Load("g", lag, MINUTE, MINUTE, MINUTE), 20.0, 10.0).lag.spread
+    assert after == Spread((30.0, 10.0, 0.0), (155.0, 50.0, 0.0), (0, 1, None), age=25.0, stuck=(2,))
+    silent = replace(lag, spread=replace(found, usual=(0.0, 0.0, 0.0), stuck=()))
+    equal = gone_on(Load("g", silent, MINUTE, MINUTE, MINUTE), 10.0, 10.0).lag.spread
+    assert equal is not None
+    assert equal.pending == pytest.approx((105.0, 100.0, 100.0))

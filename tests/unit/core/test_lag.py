@@ -242,6 +242,7 @@ def test_how_long_work_waited_and_was_worked_on_is_known() -> None:
     assert found.pressed_for == timedelta(seconds=22)
     assert found.working_for == timedelta(seconds=17)
     assert found.unfinished_for == timedelta(seconds=2)
+    assert found.unread_for == timedelta(seconds=2)
 
 
 def test_work_that_stopped_for_a_minute_begins_anew() -> None:

@@ -1,9 +1,11 @@
 """What holds for every decision, whatever was seen."""
 
 import math
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +15,7 @@ from headgate.core.scale import decide
 from headgate.core.scaling import Habits, Load, Observation, Rule, Shelved, State, Trial
 from headgate.core.spread import Spread
 
+pytestmark = pytest.mark.unwatched  # tables reach every branch; watched, laws take twice as long
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LOOK = timedelta(seconds=5)
 
@@ -50,6 +53,7 @@ lags = st.builds(
     level=st.none() | rates,
     growing=st.floats(0, 5),
     spread=st.none() | spreads,
+    unread_for=positive,
 )
 
 
@@ -130,9 +134,46 @@ def test_nothing_is_taken_away_while_anything_cannot_be_seen(
 @given(observations, states, rules)
 def test_nothing_is_added_without_work_that_waits(seen: Observation, state: State, rule: Rule) -> None:
     decision, _ = decide(seen, state, rule)
-    visible = [load.lag for load in seen.loads if load.lag.sight is Sight.FRESH]
-    if not any(lag.pending or (lag.in_flight and seen.current == 0) for lag in visible):
+    if not any(may_wait(load.lag, seen.current) for load in seen.loads):
         assert decision.desired <= max(seen.current, rule.minimum, rule.floor or 0)
+
+
+def may_wait(lag: Lag, replicas: int) -> bool:
+    """Whether something waits, or would if all went on as it did when it was last read."""
+    waits = lag.pending > 0 or (lag.spread is not None and any(lag.spread.pending))
+    if lag.sight is Sight.FRESH:
+        return waits or (lag.in_flight > 0 and replicas == 0)
+    return lag.sight is Sight.STALE and (waits or bool(lag.arriving or lag.level or lag.growing))
+
+
+@given(observations, states, rules, st.floats(0, 50_000), st.integers(0, COUNT - 1))
+def test_a_fuller_partition_never_gets_fewer(
+    seen: Observation, state: State, rule: Rule, more: float, number: int
+) -> None:
+    first = seen.loads[0]
+    if first.lag.spread is None:
+        return
+    pending = list(first.lag.spread.pending)
+    pending[number] += more
+    fuller = replace(first, lag=replace(first.lag, spread=replace(first.lag.spread, pending=tuple(pending))))
+    grown = replace(seen, loads=(fuller, *seen.loads[1:]))
+    assert decide(grown, state, rule)[0].desired >= decide(seen, state, rule)[0].desired
+
+
+WRONG = re.compile(
+    r"\b1 (replicas|events)\b|\b1 replica (are|have|keep|stay|finish)\b|\b1 event wait\b|\b1 wait;"
+)
+ALSO_WRONG = re.compile(
+    r"\b(?!1 )\d+ (replica|event)\b|\b(?!1 )\d+ \w+ (is|has|keeps|stays|finishes|waits)\b"
+)
+
+
+@given(observations, states, rules)
+def test_sentences_keep_singular_and_plural_apart(seen: Observation, state: State, rule: Rule) -> None:
+    decision, _ = decide(seen, state, rule)
+    assert not WRONG.search(decision.message), decision
+    assert not ALSO_WRONG.search(decision.message), decision
+    assert decision.message
 
 
 @given(observations, states, rules)

@@ -90,8 +90,18 @@ def test_a_partition_with_more_than_one_replica_can_do_is_said_to_be_hot() -> No
 def test_partitions_that_are_stuck_are_named() -> None:
     decision = decided(load(180, stuck=(3, 7)), 4)
     assert (decision.desired, decision.reason) == (4, Reason.PARTITION_STALLED)
-    assert "partitions 3, 7" in decision.message
-    assert "partition 3 " in decided(load(180, stuck=(3,)), 4).message
+    assert "Partitions 3, 7 make no progress" in decision.message
+    assert "Partition 3 makes no progress" in decided(load(180, stuck=(3,)), 4).message
+
+
+def test_partitions_that_were_read_a_while_ago_are_reckoned_on_by_what_each_of_them_gets() -> None:
+    read = load(420, 0, age=5)
+    stale = replace(read, lag=replace(read.lag, sight=Sight.STALE, unread_for=timedelta(seconds=45)))
+    decision = decided(stale, 4)
+    assert (decision.desired, decision.reason) == (12, Reason.WOULD_MISS_FRESHNESS)
+    assert "read 45s ago" in decision.message
+    calm = replace(stale, lag=replace(stale.lag, arriving=180.0))
+    assert decided(calm, 4).reason is Reason.METRICS_STALE
 
 
 def test_workers_that_do_not_get_done_what_they_should_are_not_relied_on() -> None:
@@ -211,3 +221,9 @@ def test_of_several_loads_the_one_that_would_be_latest_is_told() -> None:
     decision, _ = decide(seen, state(4, rates={"g": 50.0, "h": 50.0, "i": 50.0}), RULE)
     assert decision.reason is Reason.WOULD_MISS_FRESHNESS
     assert decision.desired > 4
+
+
+def test_figures_that_contradict_each_other_wake_nobody_and_do_no_harm() -> None:
+    found = load(0, 900)
+    silent = replace(found, lag=replace(found.lag, pending=0))
+    assert decided(silent, 0, state(0), replace(RULE, minimum=0)).reason is Reason.IDLE

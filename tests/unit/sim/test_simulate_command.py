@@ -61,7 +61,8 @@ def test_a_run_without_rivals_is_about_headgate_alone(capsys: pytest.CaptureFixt
 
 def test_a_document_has_every_second_and_every_change(capsys: pytest.CaptureFixture[str], short: str) -> None:
     found = simulated(capsys, "--trace", short, "--max-replicas", "7")
-    assert found["trace"] == {"name": "short", "seconds": 401, "seed": 1}
+    begins = "2026-01-01T00:00:00+00:00"
+    assert found["trace"] == {"name": "short", "seconds": 401, "seed": 1, "begins": begins}
     for run in found["runs"]:
         assert len(run["ages"]) == 401
         assert len(run["replicas"]) == run["events"] + 1
@@ -116,7 +117,30 @@ def test_what_had_to_be_assumed_is_said(
     said = capsys.readouterr().err
     assert "50 are assumed" in said
     assert "spec.freshness is missing" in said
-    assert "spec.scaling.schedule speaks of times of day" in said
+    assert "for spec.scaling.schedule the trace begins at 2026-01-01T00:00Z; see --begins" in said
+
+
+@pytest.mark.parametrize(
+    ("begins", "at"),
+    [
+        pytest.param(["--begins", "2026-11-23T06:58:20"], 100, id="UTC where nothing else is said"),
+        pytest.param(["--begins", "2026-11-23T07:58:20+01:00"], 100, id="wherever the clock hangs"),
+        pytest.param(["--begins", "2026-11-22T06:58:20Z"], None, id="on a Sunday it does not come"),
+        pytest.param([], None, id="at midnight it is not on"),
+    ],
+)
+def test_a_schedule_holds_from_the_time_of_day_at_which_it_begins(
+    capsys: pytest.CaptureFixture[str], short: str, tmp_path: Path, begins: list[str], at: int | None
+) -> None:
+    window = '{cron: "0 8 * * 1-5", timeZone: Europe/Berlin, duration: 3m, minReplicas: 7}'
+    file = tmp_path / "group.yaml"
+    file.write_text(GROUP.replace("drainWithin: 45s", f"drainWithin: 45s, schedule: [{window}]"))
+    found = simulated(capsys, "--trace", short, "--group", str(file), "--against", "max", *begins)
+    raised = [each["second"] for each in found["runs"][0]["decisions"] if each["reason"] == "BelowMinimum"]
+    assert len(raised) == (0 if at is None else 1)
+    if at is not None:
+        assert at <= raised[0] <= at + 5
+    assert found["terms"]["windows"][0]["duration"] == 180
 
 
 @pytest.mark.parametrize(
@@ -159,6 +183,10 @@ def test_misuse_is_told_with_what_was_expected(
         (["--max-replicas", "0"], "--max-replicas: is '0'; expected a whole number from 1 to 10000"),
         (["--service-rate", "0"], "--service-rate: is '0'; expected events per second, a number above 0"),
         (["--pod-start", "soon"], "--pod-start: is 'soon'; expected whole seconds up to a day"),
+        (
+            ["--begins", "eight"],
+            "--begins: is 'eight'; expected a date and a time, such as 2026-11-23T07:30+01:00",
+        ),
         (["--promise", "500ms"], "--promise: is '500ms'; expected whole seconds up to a day"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),

@@ -69,5 +69,5 @@ def test_the_minimum(terms: Terms, minimum: int) -> None:
 
 
 def test_every_setting_differs_from_the_standard_one() -> None:
-    assert len({variant.name for variant in VARIANTS}) == len(VARIANTS) == 14
+    assert len({variant.name for variant in VARIANTS}) == len(VARIANTS) == 15
     assert len({(variant.workers, str(variant.terms), variant.seed) for variant in VARIANTS}) == len(VARIANTS)
