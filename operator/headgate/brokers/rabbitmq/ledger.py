@@ -36,9 +36,10 @@ class Ledger:
     delivered: int = 0
     settled: int = 0
     published: int | None = None
+    _looked: datetime | None = None
     _marks: deque[tuple[int, datetime]] = field(
         default_factory=lambda: deque(maxlen=_MOST)
-    )  # head, since when
+    )  # up to which position nothing is older
 
     def note(self, reading: Reading) -> Progress:
         """Take a look into account, and say how far the queue is."""
@@ -54,19 +55,16 @@ class Ledger:
         return self._progress(reading, ready, work - ready)
 
     def _remember(self, at: datetime) -> None:
+        """What is there now and was not at the look before came since then."""
         if not self._marks or self._marks[-1][0] != self.head:
-            self._marks.append((self.head, at))
-        while len(self._marks) > 1 and self._marks[1][0] <= self.settled:
+            self._marks.append((self.head, self._looked or at))
+        self._looked = at
+        while len(self._marks) > 1 and self._marks[0][0] <= self.settled:
             self._marks.popleft()
 
     def _since(self, position: int) -> datetime | None:
-        """No event is older than it is told here, except those that were there at the first look."""
-        earlier = None
-        for head, at in self._marks:
-            if head >= position:
-                return earlier or at
-            earlier = at
-        return earlier
+        """An event may be younger than is told here, and older only where it was there at the first look."""
+        return next((at for head, at in self._marks if head >= position), None)
 
     def _progress(self, reading: Reading, ready: int, in_flight: int) -> Progress:
         return Progress(

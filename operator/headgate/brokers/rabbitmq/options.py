@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Final
 
 PRIORITY: Final = 900  # of our policies: above what people usually write by hand
@@ -35,11 +34,17 @@ class GroupOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Workers:
+    """Where workers find the broker."""
+
+    amqp_url: str = ""
+    virtual_host: str = "/"
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """Everything of one EventBroker, by the names that objects have in the broker."""
 
+    workers: Workers = Workers()
     topics: Mapping[str, TopicOptions] = field(default_factory=dict)
     groups: Mapping[str, GroupOptions] = field(default_factory=dict)
-
-
-NOTHING: Final = timedelta(0)

@@ -33,7 +33,9 @@ def compile_all(
     }
     queues = {ref: compiled_queue(queue, facts) for ref, queue in topology.queues.items()}
     groups = {
-        ref: compiled_group(group, facts, options.groups.get(group.external_name, GroupOptions()))
+        ref: compiled_group(
+            group, facts, options.groups.get(group.external_name, GroupOptions()), options.workers
+        )
         for ref, group in topology.groups.items()
     }
     return {**topics, **queues, **groups}

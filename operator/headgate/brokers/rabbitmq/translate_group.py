@@ -7,9 +7,10 @@ from typing import Final
 from headgate.api import OnExhausted, Ordering, StartFrom
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.rabbitmq import translate_common as common
+from headgate.brokers.rabbitmq.binding import binding
 from headgate.brokers.rabbitmq.facts import CONSUMER_TIMEOUT
 from headgate.brokers.rabbitmq.names import binding_key, unbindable
-from headgate.brokers.rabbitmq.options import GroupOptions
+from headgate.brokers.rabbitmq.options import GroupOptions, Workers
 from headgate.brokers.rabbitmq.resources import (
     DROP_HEAD,
     QUORUM,
@@ -28,11 +29,14 @@ from headgate.core.outcomes import Finding
 from headgate.core.topology import Group
 
 NO_OPTIONS: Final = GroupOptions()
+NOWHERE: Final = Workers()
 ENDLESS: Final = -1
 
 
-def compiled_group(group: Group, facts: BrokerFacts, options: GroupOptions = NO_OPTIONS) -> Compiled:
-    """The queue with its bindings and how its retries work."""
+def compiled_group(
+    group: Group, facts: BrokerFacts, options: GroupOptions = NO_OPTIONS, workers: Workers = NOWHERE
+) -> Compiled:
+    """The queue with its bindings, how its retries work, and what its workers are told."""
     kept = waits_of(group.policy, facts, options)
     queue = _queue(group, facts, options, kept)
     refusals = tuple(_impossible(group))
@@ -46,6 +50,7 @@ def compiled_group(group: Group, facts: BrokerFacts, options: GroupOptions = NO_
         ),
         findings=findings,
         effective={"externalName": group.external_name},
+        binding=None if findings else binding(group, queue, kept, workers),
         retry=retry_of(group.policy, kept, facts),
     )
 

@@ -60,19 +60,22 @@ class Writer:
     async def _make(self, change: Change, desired: Exchange | Queue, before: Snapshot) -> Observed:
         signature = Signature(_mark(change), secrets.token_hex(8), self._priority)
         parts = parts_of(desired, signature)
-        for part in parts:
-            await self._policy(part.policy, before)
+        doubtful = tuple([part for part in parts if await self._policy(part, before)])
         for part in parts:
             await self._part(part, before)
         await self._tidy(change, desired, before, parts)
-        return await self._settled(change, desired, parts)
+        return await self._settled(change, desired, parts, doubtful)
 
-    async def _policy(self, policy: Policy | None, before: Snapshot) -> None:
+    async def _policy(self, part: Part, before: Snapshot) -> bool:
+        """Write the policy where it differs, and say whether the object may hold on to what it had before."""
+        policy = part.policy
         if policy is None:
-            return
+            return False
         found = before.policies.get(policy.name)
-        if found is None or _body(policy) != {name: found.get(name) for name in _body(policy)}:
-            await self._api.put(self._lane, self._api.path("policies", policy.name), _body(policy))
+        if found is not None and _body(policy) == {name: found.get(name) for name in _body(policy)}:
+            return False
+        await self._api.put(self._lane, self._api.path("policies", policy.name), _body(policy))
+        return found is not None or part.name in before.queues
 
     async def _part(self, part: Part, before: Snapshot) -> None:
         there = before.exchanges if part.kind == EXCHANGE else before.queues
@@ -119,7 +122,9 @@ class Writer:
             )
         await self._api.delete(self._lane, self._api.path("queues", name))
 
-    async def _settled(self, change: Change, desired: Exchange | Queue, parts: tuple[Part, ...]) -> Observed:
+    async def _settled(
+        self, change: Change, desired: Exchange | Queue, parts: tuple[Part, ...], doubtful: tuple[Part, ...]
+    ) -> Observed:
         """What the server made of it, as soon as the settings in effect are ours."""
         loop = asyncio.get_running_loop()
         live = await self._reader.level(self._lane) >= LIVE_POLICIES
@@ -132,7 +137,7 @@ class Writer:
                 raise Unreachable("Changed", f"{change.key} vanished while it was changed")
             diffs = tuple(differences(desired, found.resource))
             _not_shadowed(change.key, snapshot, diffs, self._priority)
-            if not diffs and (live or await self._told(parts)):
+            if not diffs and (live or await self._told(doubtful)):
                 return _owned(change, found)
             waited = loop.time() - start
             if waited > PATIENCE:
@@ -143,7 +148,10 @@ class Writer:
             await asyncio.sleep(look)
 
     async def _told(self, parts: Iterable[Part]) -> bool:
-        """Whether the server says of every queue that what is in effect is our policy: older ones only after a while."""
+        """Whether the server says that these settings are in effect; older ones say that only after a while.
+
+        A new queue with the name of a new policy has its settings: there are no others that it could have.
+        """
         for part in parts:
             if part.kind == QUEUE and part.policy is not None:
                 found = await self._reader.fresh(self._lane, part.name) or {}
