@@ -40,9 +40,10 @@ imports: setup ## Which layer may import which
 	@echo "==> imports"; $(BIN)/lint-imports --no-logo
 
 unit: setup ## Decisions: tables and laws
-	@echo "==> unit and property tests (about two and a half minutes)"; $(BIN)/pytest -q -n 2 tests/unit --cov --cov-report=
+	@echo "==> unit tests, their coverage, then the long laws and traces (about two minutes)"; $(BIN)/pytest -q -n 2 tests/unit -m 'not unwatched' --cov --cov-report=
 	@$(BIN)/coverage report --format=total | sed 's/^/coverage of all the package by unit tests alone, percent: /'
 	@echo "coverage of core, branches included:"; $(BIN)/coverage report --include='operator/headgate/core/*' --skip-covered --fail-under=100 | tail -n 4
+	@$(BIN)/pytest -q -n 2 tests/unit -m unwatched
 
 contract: setup ## One suite, every broker: the fake and real NATS servers
 	@echo "==> contract tests on real NATS servers (about a minute and a half)"; $(BIN)/pytest -q -n 2 tests/contract

@@ -6,6 +6,7 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.core.planning import MORNING, Barrel, Tank, Tap, carried_out, owner, tap
@@ -17,6 +18,7 @@ from headgate.core.outcomes import Outcome
 from headgate.core.plan import plan
 from headgate.core.resource import FieldClass, Key, Observed, Resource, Stats, differences, settings_of
 
+pytestmark = pytest.mark.unwatched  # tables reach every branch; watched, laws take twice as long
 NAMES = ("orders", "carts", "dead")
 OWNERS = st.sampled_from([owner(name) for name in ("a", "b", "c")])
 IDENTITIES = st.sampled_from(["first", "second"])

@@ -33,3 +33,11 @@ def test_an_index_from_which_everything_was_removed_holds_nothing(declared: list
         index.remove(pattern, holder)
     assert index.overlapping(">") == set()
     assert not index._root.after
+
+
+def test_what_is_added_twice_is_there_once_and_gone_with_one_removal() -> None:
+    index: SubjectIndex[int] = SubjectIndex()
+    index.add("a.b", 1)
+    index.add("a.b", 1)
+    index.remove("a.b", 1)
+    assert index.overlapping("a.b") == set()

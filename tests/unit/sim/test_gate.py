@@ -12,6 +12,7 @@ from headgate.sim.setting import Trace
 from headgate.sim.sweep import BASE, QUEUE, VARIANTS, Results, Variant, total, worse
 from headgate.sim.traces import TRACES
 
+pytestmark = pytest.mark.unwatched  # tables reach every branch; watched, hours of a trace take twice as long
 ROOT = Path(__file__).parents[3]
 KEPT = parse((ROOT / "tests" / "golden" / "simulation.json").read_text())
 ONE = Figures(100, 36_000, 10, 60, 50, 9, 1000)

@@ -123,6 +123,7 @@ def test_headgate_begins_with_what_an_earlier_life_learned() -> None:
     assert [each for each in run(OURS, found).replicas if each[0] <= 30][-1][1] >= 8
 
 
+@pytest.mark.unwatched
 @pytest.mark.parametrize("second", [1000, 3050, 5000])
 def test_a_restart_of_the_operator_changes_at_most_one_event(second: int) -> None:
     spiky = Scenario(TRACES["spike"], QUEUE)

@@ -7,6 +7,7 @@ from headgate.sim.play import play
 from headgate.sim.setting import Scenario
 from headgate.sim.traces import TRACES
 
+pytestmark = pytest.mark.unwatched  # tables reach every branch; watched, hours of a trace take twice as long
 SECONDS = {"spike": 3050, "sawtooth": 1900, "poison": 5000, "downstream_cap": 3650, "batch_idle": 2650}
 
 

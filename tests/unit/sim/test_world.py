@@ -63,6 +63,7 @@ def world_after(found: Scenario, script: Script) -> World:
     return world
 
 
+@pytest.mark.unwatched
 @settings(max_examples=60, deadline=None)
 @given(arrivals, workers, mishaps, scripts, st.integers(0, 5))
 def test_what_arrived_is_handled_or_waits(
@@ -74,6 +75,7 @@ def test_what_arrived_is_handled_or_waits(
     assert len(world.ages) == found.seconds
 
 
+@pytest.mark.unwatched
 @settings(max_examples=60, deadline=None)
 @given(arrivals, workers, mishaps, scripts, st.integers(0, 5))
 def test_a_reading_is_ordered_and_positions_of_the_topic_never_fall(
@@ -92,6 +94,7 @@ def test_a_reading_is_ordered_and_positions_of_the_topic_never_fall(
         before = reading.heads
 
 
+@pytest.mark.unwatched
 @settings(max_examples=20, deadline=None)
 @given(arrivals, workers, mishaps, scripts, st.integers(0, 5))
 def test_the_same_run_ends_the_same(
@@ -103,6 +106,7 @@ def test_the_same_run_ends_the_same(
     assert script.looks == again.looks
 
 
+@pytest.mark.unwatched
 @settings(max_examples=30, deadline=None)
 @given(arrivals, st.integers(1, 8))
 def test_looking_changes_nothing(rates: list[float], every: int) -> None:
