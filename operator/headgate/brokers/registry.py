@@ -1,30 +1,65 @@
-"""Which kinds of brokers there are: the only list. Knows nothing else about them."""
+"""Which kinds of brokers there are: the only list. Knows nothing else about them.
 
-from typing import Final
+Each is loaded when one is declared: a process pays with its start and its memory only for the libraries it needs.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, TypeVar
 
 from headgate.api import EventBrokerSpec
 from headgate.brokers.base import Driver, Refused
 from headgate.brokers.messages import Carrier
-from headgate.brokers.nats.carrier import NatsCarrier
-from headgate.brokers.nats.driver import NatsDriver
 
-DRIVERS: Final[dict[str, Driver]] = {
-    "nats": NatsDriver()
-}  # by the field of the EventBroker that declares one
-CARRIERS: Final[dict[str, Carrier]] = {"nats": NatsCarrier()}  # likewise
+ValueT = TypeVar("ValueT")
+
+
+class Lazily(Mapping[str, ValueT]):
+    """Values that are made when they are first asked for."""
+
+    def __init__(self, **makers: Callable[[], ValueT]) -> None:
+        self._makers = makers
+        self._made: dict[str, ValueT] = {}
+
+    def __getitem__(self, name: str) -> ValueT:
+        if name not in self._made:
+            self._made[name] = self._makers[name]()
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+
+def _nats() -> Driver:
+    from headgate.brokers.nats.driver import NatsDriver  # noqa: PLC0415  (see above)
+
+    return NatsDriver()
+
+
+def _nats_carrier() -> Carrier:
+    from headgate.brokers.nats.carrier import NatsCarrier  # noqa: PLC0415  (see above)
+
+    return NatsCarrier()
+
+
+DRIVERS: Final[Mapping[str, Driver]] = Lazily(nats=_nats)  # by the field of the EventBroker that declares one
+CARRIERS: Final[Mapping[str, Carrier]] = Lazily(nats=_nats_carrier)  # likewise
 
 
 def carrier_of(spec: EventBrokerSpec) -> Carrier:
     """How to reach the events in the broker that the spec declares."""
-    for block, carrier in CARRIERS.items():
-        if getattr(spec, block) is not None:
-            return carrier
-    raise Refused("BrokerMissing", f"spec: say how to reach the broker in one of {', '.join(CARRIERS)}")
+    return CARRIERS[_block(spec, CARRIERS)]
 
 
 def driver_of(spec: EventBrokerSpec) -> Driver:
     """The driver of the broker that the spec declares."""
-    for block, driver in DRIVERS.items():
+    return DRIVERS[_block(spec, DRIVERS)]
+
+
+def _block(spec: EventBrokerSpec, known: Mapping[str, object]) -> str:
+    for block in known:
         if getattr(spec, block) is not None:
-            return driver
-    raise Refused("BrokerMissing", f"spec: say how to reach the broker in one of {', '.join(DRIVERS)}")
+            return block
+    raise Refused("BrokerMissing", f"spec: say how to reach the broker in one of {', '.join(known)}")
