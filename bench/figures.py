@@ -42,6 +42,20 @@ def table(title: str, figures: Iterable[Figure]) -> str:
     return "\n".join(lines)
 
 
+def goals(figures: Iterable[Figure]) -> str:
+    """Everything that has a bound, in one table: what was aimed at, what was seen."""
+    held = [each for each in figures if each.bound]
+    missed = sum(not each.good for each in held)
+    verdict = f"{missed} of {len(held)} goals missed" if missed else f"all {len(held)} goals reached"
+    lines = [f"{'goal':70} {'aimed at':>10} {'seen':>12}"]
+    for each in held:
+        seen = f"{each.value:,.2f}".rstrip("0").rstrip(".")
+        lines.append(
+            f"{each.name:70} {each.bound:>10} {seen:>9} {each.unit:3} {'' if each.good else 'MISSED'}".rstrip()
+        )
+    return "\n".join([*lines, verdict])
+
+
 def write(path: Path, found: dict[str, list[Figure]]) -> None:
     """Keep them, beside those of other names that were measured earlier."""
     path.parent.mkdir(parents=True, exist_ok=True)

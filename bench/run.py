@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench import lag, life, mover, restart
-from bench.figures import Figure, table, write
+from bench.figures import Figure, goals, table, write
 
 OUT = Path("out/bench.json")
 BENCHES: dict[str, tuple[str, Callable[[argparse.Namespace], Coroutine[None, None, list[Figure]]]]] = {
@@ -57,6 +57,7 @@ def main() -> int:
         found[name] = asyncio.run(measure(asked))
         print(table(title, found[name]), flush=True)
         write(OUT, {name: found[name]})
+    print(goals(each for figures in found.values() for each in figures), flush=True)
     wrong = [each.name for figures in found.values() for each in figures if each.exact and not each.good]
     for name in wrong:
         print(f"WRONG COUNT: {name}")
