@@ -1,5 +1,6 @@
 """Carries out one change of one group: where it begins, its configs, its end. Touches no group with members."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
@@ -11,6 +12,7 @@ from headgate.brokers.kafka.ages import Point
 from headgate.brokers.kafka.batching import Batch
 from headgate.brokers.kafka.faults import Fault, error
 from headgate.brokers.kafka.reading import positions_in
+from headgate.brokers.kafka.refusals import Sort
 from headgate.brokers.kafka.resources import GROUP, INHERITED, KafkaGroup, configs_of, split
 from headgate.brokers.kafka.second import Second
 from headgate.brokers.kafka.settling import Settling, there
@@ -19,6 +21,8 @@ from headgate.core.changes import Change
 from headgate.core.resource import Key, Observed, Unread, differences
 
 _FIRST: Final = "earliest"
+_TRIES: Final = 8
+_PAUSE: Final = 0.25  # seconds
 
 
 class Groups:
@@ -151,7 +155,14 @@ class Groups:
         return {place: _offset(found[place], place, last[place]) for place in places}
 
     async def _asked(self, asked: Mapping[Place, OffsetSpec]) -> dict[Place, int]:
+        """Offsets, asked for again where a topic was made a moment ago and brokers do not know yet who leads it."""
         found = await self._admin.offsets(self._lane, asked)
+        for _ in range(_TRIES):
+            faults = [point for point in found.values() if isinstance(point, Fault)]
+            if not any(fault.sort is Sort.OBJECT for fault in faults):
+                break
+            await asyncio.sleep(_PAUSE)
+            found = await self._admin.offsets(self._lane, asked)
         return {place: _offset(point, place, 0) for place, point in found.items()}
 
     async def _commit(self, group: str, offsets: Mapping[Place, int]) -> None:
