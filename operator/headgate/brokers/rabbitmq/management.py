@@ -163,6 +163,11 @@ class Management:
                 "CredentialsInvalid", f"managementURL {self._base} is no address; correct it"
             ) from None
         except (aiohttp.ClientError, OSError) as error:
+            if _is_about_trust(error):
+                raise Refused(
+                    "TLSFailed",
+                    "the server does not trust us: name a client certificate that it takes in tls",
+                ) from None
             self._broken.set()
             what = type(error).__name__
             raise Unknown(
@@ -177,6 +182,15 @@ class Management:
                 timeout=aiohttp.ClientTimeout(total=None),
             )
         return self._session
+
+
+def _is_about_trust(error: BaseException | None) -> bool:
+    """A server that misses a certificate says so only once we speak, in the midst of the first request."""
+    while error is not None:
+        if isinstance(error, ssl.SSLError) and "ALERT" in str(error).upper():
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _verbatim(url: str) -> URL:
