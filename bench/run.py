@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import lag, life, mover, restart
+from bench import decide, lag, life, mover, restart
 from bench.figures import Figure, goals, table, write
 
 OUT = Path("out/bench.json")
@@ -23,6 +23,7 @@ BENCHES: dict[str, tuple[str, Callable[[argparse.Namespace], Coroutine[None, Non
     ),
     "restart": ("kill -9 and start again", lambda asked: restart.measure(asked.objects)),
     "lag": ("from lag to a scaled workload", lambda asked: lag.measure(asked.objects)),
+    "decide": ("how many replicas a thousand groups get", lambda _: decide.measure()),
     "mover": ("dead letters moved, against a bare loop", lambda _: moved()),
 }
 

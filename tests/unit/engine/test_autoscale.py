@@ -366,3 +366,28 @@ async def test_a_pinned_workload_is_reported_as_pinned_and_not_by_what_would_hav
     (scaled,) = found.scaled
     assert (scaled.before, scaled.after, scaled.reason) == (0, 4, "HeldByAnnotation")
     assert "headgate.dev/hold-replicas" in scaled.message
+
+
+async def test_a_group_with_work_is_reckoned_on_at_every_look_until_its_figures_are_lost() -> None:
+    found = bench(member(), lag=Lag(Sight.FRESH, pending=60, arriving=20.0, usual=20.0), billing=2)
+    await found.act()
+    more = Lag(Sight.STALE, pending=60, arriving=30.0, usual=30.0)
+    for seconds in range(20, 61, 5):
+        found.lags[ref("billing")] = replace(more, unread_for=timedelta(seconds=seconds))
+        await found.act()
+    assert [name for name, _ in found.cluster.writes] == ["billing"]
+    assert found.cluster.scales["billing"] > 2
+    found.cluster.reads.clear()
+    found.lags[ref("billing")] = replace(more, sight=Sight.LOST)
+    for _ in range(6):
+        await found.act()
+    assert len(found.cluster.reads) <= 2
+
+
+async def test_a_group_without_work_that_cannot_be_read_costs_the_cluster_nothing() -> None:
+    found = bench(member(), lag=replace(IDLE, sight=Sight.STALE), billing=2)
+    await found.act()
+    found.cluster.reads.clear()
+    for _ in range(5):
+        await found.act()
+    assert found.cluster.reads == []

@@ -129,3 +129,18 @@ def test_a_restart_of_the_operator_changes_at_most_one_event(second: int) -> Non
     spiky = Scenario(TRACES["spike"], QUEUE)
     calm, restarted = (play(spiky, Ours(spiky, at)).figures for at in (None, second))
     assert abs(calm.events - restarted.events) <= 1
+
+
+@pytest.mark.parametrize("workers", [Workers(), QUEUE], ids=["partitions", "a queue"])
+def test_headgate_adds_replicas_by_what_it_knew_just_before_it_could_see_no_more(workers: Workers) -> None:
+    """Arrivals rise fourfold a quarter of a minute before the broker cannot be read for ten minutes."""
+    known = Terms(learned={"eventsPerSecondPerReplica": f"{workers.service_rate:g}"})
+    rates = [100.0] * 583 + [400.0] * 1200
+    blind = replace(trace(rates, start=3), blind=(Span(600, 1200),))
+    found = Scenario(blind, workers, known)
+    ours = Ours(found)
+    played = play(found, ours)
+    assert any(600 < second <= 660 for second, _ in played.replicas)
+    assert played.figures.violation == 0
+    reasons = [decision.reason for second, decision in ours.decisions if 610 <= second < 1200]
+    assert reasons[-1] is Reason.METRICS_LOST
