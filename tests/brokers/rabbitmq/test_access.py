@@ -1,6 +1,8 @@
 """Who may do what, and what a server says that is away, frozen or not to be trusted."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -9,7 +11,9 @@ from tests.brokers.rabbitmq.declared import created, dead, deleted, exchange, qu
 
 from headgate.api.eventbroker import Limits
 from headgate.brokers.base import BrokerError, Refused, Unknown, Unreachable
+from headgate.brokers.pace import Pace
 from headgate.brokers.rabbitmq.adapter import RabbitBroker
+from headgate.brokers.rabbitmq.reading import observe
 from headgate.brokers.rabbitmq.resources import Exchange
 from headgate.core.resource import Observed
 
@@ -57,6 +61,37 @@ async def test_an_administrator_sees_what_a_policymaker_sees(place: Place) -> No
     keys = [exchange().key, dead().key, queue().key]
     broker = await user(place, "looker", "policymaker")
     assert await broker.observe(keys) == await place.broker.observe(keys)
+    await broker.aclose()
+
+
+class Counting(Pace):
+    """A lane that counts who goes through."""
+
+    def __init__(self) -> None:
+        super().__init__(10_000, asyncio.Semaphore(64))
+        self.count = 0
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[None]:
+        self.count += 1
+        async with super().slot():
+            yield
+
+
+@pytest.mark.parametrize(("tags", "first", "later"), [("administrator", 2, 2), ("policymaker", 5, 4)])
+async def test_however_much_there_is_it_is_read_in_few_requests(
+    place: Place, tags: str, first: int, later: int
+) -> None:
+    names = [f"queue-{number}" for number in range(60)]
+    made = await asyncio.gather(*(place.broker.apply(created(dead(name))) for name in names))
+    broker = await user(place, "counter", tags)
+    for expected in (first, later):
+        lane = Counting()
+        found = await observe(broker._reader, lane, [dead(name).key for name in names])
+        assert lane.count == expected
+        assert [found[each.resource.key].resource for each in made if each] == [
+            each.resource for each in made if each
+        ]
     await broker.aclose()
 
 

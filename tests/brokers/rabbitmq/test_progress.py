@@ -1,10 +1,16 @@
 """How far queues are and what dead-letter queues hold, as a real server of each version counts it."""
 
+from datetime import timedelta
+
 import pytest
 from tests.brokers.rabbitmq.conftest import Place
 from tests.brokers.rabbitmq.declared import created, dead, exchange, queue
 from tests.servers import until
 
+from headgate.brokers.base import Refused
+from headgate.brokers.rabbitmq.facts import LIVE_POLICIES, level_of
+from headgate.brokers.rabbitmq.names import step_name
+from headgate.brokers.rabbitmq.resources import Delay
 from headgate.core.progress import Holding, Progress
 
 pytestmark = pytest.mark.takes(60)
@@ -46,6 +52,28 @@ async def test_progress_follows_events_through_their_life(place: Place) -> None:
     assert (after.head, after.settled) == (before.head, before.settled + 2)
     assert left.oldest_pending is not None
     assert left.oldest_pending >= waiting.oldest_pending
+
+
+async def test_an_event_that_the_broker_holds_back_is_in_flight(place: Place) -> None:
+    held_back = queue(bindings=(), delay=Delay("all", timedelta(minutes=5), timedelta(minutes=5)))
+    if level_of(place.server.version) < LIVE_POLICIES:
+        with pytest.raises(Refused, match="not recognised") as refusal:
+            await place.broker.apply(created(held_back))
+        assert refusal.value.reason == "InvalidSetting"
+        return
+    await place.broker.apply(created(held_back))
+    await place.hand.publish("amq.default", "billing")
+    await place.hand.take("billing", mode="reject_requeue_true")
+    await progressed(place, 0, 1)
+
+
+async def test_an_event_that_waits_in_a_step_is_in_flight_and_comes_back(place: Place) -> None:
+    long, short = timedelta(minutes=5), timedelta(milliseconds=300)
+    await place.broker.apply(created(queue(bindings=(), steps=(short, long))))
+    await place.hand.publish("amq.default", step_name("billing", long))
+    await progressed(place, 0, 1)
+    await place.hand.publish("amq.default", step_name("billing", short))
+    await progressed(place, 1, 1)
 
 
 async def test_dead_letters_are_counted(place: Place) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from tests.brokers.rabbitmq.conftest import UNHURRIED
 
-from headgate.brokers.base import Credentials, Refused, Unreachable
+from headgate.brokers.base import BrokerError, Credentials, Refused
 from headgate.brokers.rabbitmq.adapter import RabbitBroker
 from headgate.brokers.rabbitmq.options import Connection
 from headgate.local.pki import Authority
@@ -14,6 +14,18 @@ from headgate.local.run import Run
 pytestmark = pytest.mark.takes(20)
 
 
+async def said(url: str, credentials: Credentials) -> str:
+    """Why there is no connection; empty where there is one."""
+    broker = RabbitBroker(Connection(url), UNHURRIED, credentials)
+    try:
+        await broker.facts()
+    except BrokerError as error:
+        return error.reason
+    finally:
+        await broker.aclose()
+    return ""
+
+
 async def test_a_server_is_believed_that_our_authority_signed_and_so_are_we(servers: Run) -> None:
     authority = Authority()
     wanted = Wanted(tls=authority, client_certificates=True)
@@ -21,24 +33,11 @@ async def test_a_server_is_believed_that_our_authority_signed_and_so_are_we(serv
     login = {"username": server.username.encode(), "password": server.password.encode()}
     pair = authority.issue("operator")
     client = {"tls.crt": pair.certificate, "tls.key": pair.key}
-    rows = {
-        "both prove themselves": (Credentials(login, authority.certificate, client), ""),
-        "we prove nothing": (Credentials(login, authority.certificate), "TLSFailed"),
-        "the server proves nothing": (
-            Credentials(login, Authority("another").certificate, client),
-            "TLSFailed",
-        ),
-    }
     try:
-        for row, (credentials, reason) in rows.items():
-            broker = RabbitBroker(Connection(server.management_tls_url), UNHURRIED, credentials)
-            try:
-                assert (await broker.facts()).type == "RabbitMQ", row
-                assert reason == "", row
-            except (Refused, Unreachable) as error:
-                assert error.reason == reason, f"{row}: {error}"
-            finally:
-                await broker.aclose()
+        url = server.management_tls_url
+        assert await said(url, Credentials(login, authority.certificate, client)) == ""
+        assert await said(url, Credentials(login, authority.certificate)) == "TLSFailed"
+        assert await said(url, Credentials(login, Authority("another").certificate, client)) == "TLSFailed"
     finally:
         await server.stop()
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from headgate.core.estate import Ref
+
 PRIORITY: Final = 900  # of our policies: above what people usually write by hand
 
 
@@ -43,8 +45,8 @@ class Workers:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Everything of one EventBroker, by the names that objects have in the broker."""
+    """Everything of one EventBroker: what objects say that no portable field says."""
 
     workers: Workers = Workers()
-    topics: Mapping[str, TopicOptions] = field(default_factory=dict)
-    groups: Mapping[str, GroupOptions] = field(default_factory=dict)
+    topics: Mapping[Ref, TopicOptions] = field(default_factory=dict)
+    groups: Mapping[Ref, GroupOptions] = field(default_factory=dict)

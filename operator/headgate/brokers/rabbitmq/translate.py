@@ -28,14 +28,12 @@ def compile_all(
 ) -> Mapping[Ref, Compiled]:
     """Every topic, queue and group whose references hold."""
     topics = {
-        ref: compiled_topic(topic, facts, options.topics.get(topic.external_name, TopicOptions()))
+        ref: compiled_topic(topic, facts, options.topics.get(ref, TopicOptions()))
         for ref, topic in topology.topics.items()
     }
     queues = {ref: compiled_queue(queue, facts) for ref, queue in topology.queues.items()}
     groups = {
-        ref: compiled_group(
-            group, facts, options.groups.get(group.external_name, GroupOptions()), options.workers
-        )
+        ref: compiled_group(group, facts, options.groups.get(ref, GroupOptions()), options.workers)
         for ref, group in topology.groups.items()
     }
     return {**topics, **queues, **groups}
@@ -61,6 +59,7 @@ def infrastructure(facts: BrokerFacts, replicas: int | None) -> tuple[Resource, 
     )
 
 
-def keys(external_name: str, kind: str) -> tuple[Key, ...]:
-    """The broker objects of a custom resource, known by its name alone."""
+def keys(external_name: str, kind: str, topic: str = "") -> tuple[Key, ...]:
+    """The broker objects of a custom resource, known by its names alone; a queue has its own, whatever it is bound to."""
+    del topic
     return (exchange_key(external_name) if kind == TOPIC else queue_key(external_name),)

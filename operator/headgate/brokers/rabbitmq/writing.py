@@ -6,7 +6,7 @@ while a queue is declared, so nothing is done before the settings in effect are 
 
 import asyncio
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Final
@@ -141,11 +141,21 @@ class Writer:
                 return _owned(change, found)
             waited = loop.time() - start
             if waited > PATIENCE:
-                raise _not_honoured(change.key, snapshot, diffs)
+                raise await self._not_honoured(change.key, desired, snapshot)
             if waited > PATIENCE / 4 and not healed:
                 healed = True
                 await self._heal(parts)
             await asyncio.sleep(look)
+
+    async def _not_honoured(self, key: Key, desired: Exchange | Queue, snapshot: Snapshot) -> Refused:
+        """What came of it instead, with what only statistics tell."""
+        told = {
+            name: await self._reader.fresh(self._lane, name) or queue
+            for name, queue in snapshot.queues.items()
+        }
+        found = observed(replace(snapshot, queues=told), key)
+        diffs = tuple(differences(desired, found.resource)) if found is not None else ()
+        return _not_honoured(key, told, diffs)
 
     async def _told(self, parts: Iterable[Part]) -> bool:
         """Whether the server says that these settings are in effect; older ones say that only after a while.
@@ -296,10 +306,8 @@ def _not_shadowed(key: Key, snapshot: Snapshot, diffs: Iterable[Diff], ours: int
             )
 
 
-def _not_honoured(key: Key, snapshot: Snapshot, diffs: tuple[Diff, ...]) -> Refused:
-    operators = {
-        str(queue["operator_policy"]) for queue in snapshot.queues.values() if queue.get("operator_policy")
-    }
+def _not_honoured(key: Key, queues: Mapping[str, Json], diffs: tuple[Diff, ...]) -> Refused:
+    operators = {str(queue["operator_policy"]) for queue in queues.values() if queue.get("operator_policy")}
     why = (
         f"; operator policy {', '.join(sorted(operators))} decides too: have it changed" if operators else ""
     )

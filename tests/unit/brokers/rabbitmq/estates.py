@@ -39,7 +39,7 @@ def compiled(
 
 def topic(facts: BrokerFacts = NEWEST, options: TopicOptions | None = None, **fields: Any) -> Compiled:
     """What one topic becomes."""
-    chosen = Options(topics={"orders": options}) if options else None
+    chosen = Options(topics={ORDERS: options}) if options else None
     return compiled(declare(ORDERS, **fields), facts=facts, options=chosen)[ORDERS]
 
 
@@ -63,7 +63,7 @@ def group(
     objects = [declare(ORDERS, subjects=["orders.*.>"]), declare(DEAD), declare(BILLING, **fields)]
     if policy is not None:
         objects.append(declare(STANDARD, **policy))
-    chosen = Options(groups={"billing": options}) if options else None
+    chosen = Options(groups={BILLING: options}) if options else None
     return compiled(*objects, facts=facts, options=chosen)[BILLING]
 
 
