@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import (
@@ -66,15 +65,22 @@ def coordinates(client: AdminClient) -> bool:
 
 
 def keep_passwords(client: AdminClient, users: Mapping[str, str], mechanisms: Sequence[str]) -> bool:
-    """Store the SCRAM passwords of users; whether the servers know all of them."""
+    """Store the SCRAM passwords of users; whether the servers took all of them."""
+    return all(_keep(client, users, mechanism) for mechanism in mechanisms)
+
+
+def _keep(client: AdminClient, users: Mapping[str, str], mechanism: str) -> bool:
+    """One mechanism for each call: a user may not stand in a call twice."""
+    info = ScramCredentialInfo(SCRAM[mechanism], ITERATIONS)
     changes: list[UserScramCredentialAlteration] = [
-        UserScramCredentialUpsertion(
-            user, ScramCredentialInfo(SCRAM[mechanism], ITERATIONS), password.encode()
-        )
-        for user, password in users.items()
-        for mechanism in mechanisms
+        UserScramCredentialUpsertion(user, info, password.encode()) for user, password in users.items()
     ]
-    return _succeeds(client.alter_user_scram_credentials(changes, request_timeout=PATIENCE))
+    try:
+        for future in client.alter_user_scram_credentials(changes, request_timeout=PATIENCE).values():
+            future.result()
+    except KafkaException:
+        return False
+    return True
 
 
 def knows_passwords(client: AdminClient, users: Sequence[str], mechanisms: Sequence[str]) -> bool:
@@ -86,12 +92,3 @@ def knows_passwords(client: AdminClient, users: Sequence[str], mechanisms: Seque
         return all(len(asked[user].result().scram_credential_infos) == len(mechanisms) for user in users)
     except KafkaException:
         return False
-
-
-def _succeeds(asked: "Mapping[str, Future[object]]") -> bool:
-    try:
-        for future in asked.values():
-            future.result()
-    except KafkaException:
-        return False
-    return True

@@ -98,6 +98,7 @@ def variables(ports: Ports) -> dict[str, str]:
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": HOME,
         "LANG": "C.UTF-8",
+        "ERL_CRASH_DUMP": "/dev/null",
         "ERL_EPMD_ADDRESS": HOST,
         "ERL_EPMD_PORT": str(ports.names),
         "RABBITMQ_NODENAME": f"t{ports.amqp}@localhost",

@@ -8,6 +8,10 @@ from headgate.local.errors import LocalError
 from headgate.local.processes import Process
 from headgate.local.waiting import until
 
+LAST_WORDS = (
+    6000  # characters: servers on a virtual machine of their own say the cause first, and much after it
+)
+
 
 async def served(process: Process, ready: Coroutine[None, None, None], *, reason: str) -> None:
     """Return once `ready` does; LocalError(reason) with the last words of a program that ends or never gets there."""
@@ -16,11 +20,13 @@ async def served(process: Process, ready: Coroutine[None, None, None], *, reason
     try:
         await asyncio.wait({up, ended}, return_when=asyncio.FIRST_COMPLETED)
         if not up.done():
-            raise LocalError(reason, f"{process.name} ended before it was ready:\n{process.tail()}")
+            raise LocalError(reason, f"{process.name} ended before it was ready:\n{process.tail(LAST_WORDS)}")
         try:
             up.result()
         except LocalError as error:
-            raise LocalError(reason, f"{process.name}: {error}; it wrote:\n{process.tail()}") from error
+            raise LocalError(
+                reason, f"{process.name}: {error}; it wrote:\n{process.tail(LAST_WORDS)}"
+            ) from error
     finally:
         for each in (up, ended):
             each.cancel()
