@@ -11,13 +11,14 @@ KEPT: Final = 2048  # parts that were met last; others are only kept by those wh
 
 
 def shared(model: ModelT) -> ModelT:
-    """The same declaration, whose parts are those of earlier ones where they are equal. Models never change."""
+    """The same declaration, just read, whose parts are now those of earlier ones where they are equal."""
     parts = {
         name: _one(part, _given(part))
         for name in model.model_fields_set
         if isinstance(part := getattr(model, name), ApiModel) and _is_hashable(part)
     }
-    return model.model_copy(update=parts) if parts else model
+    model.__dict__.update(parts)  # in its place: a copy of every declaration is what this is to save
+    return model
 
 
 def _given(value: object) -> object:

@@ -21,7 +21,7 @@ def spec(broker: dict[str, str], team: str = "shop") -> EventTopicSpec:
 
 def test_equal_parts_are_one_and_the_declaration_says_what_it_said() -> None:
     one, other = spec({"name": "main"}), spec({"name": "main"})
-    mine, theirs = shared(one), shared(other)
+    mine, theirs = shared(one.model_copy()), shared(other)
     assert mine == one
     assert mine.model_fields_set == one.model_fields_set
     assert mine.broker_ref is theirs.broker_ref
