@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
-from headgate.brokers.base import Refused, Unreachable
+from headgate.brokers.base import Refused
 from headgate.brokers.pace import Pace
 from headgate.brokers.rabbitmq.documents import Json, Snapshot, bindings_of, named, observed
 from headgate.brokers.rabbitmq.facts import level_of
@@ -82,23 +83,31 @@ class Reader:
         return dict(zip(kinds, lists, strict=True))
 
     async def one(
-        self, lane: Pace, key: Key, steps: Iterable[timedelta] = (), policies: Iterable[str] = ()
+        self,
+        lane: Pace,
+        key: Key,
+        steps: Iterable[timedelta] = (),
+        policies: Iterable[str] = (),
+        known: Mapping[str, Json] = MappingProxyType({}),
     ) -> Snapshot:
-        """Everything about one object; `policies` are names to look for beside those in effect."""
-        name, exchanges = key.name, {}
+        """Everything about one object; `policies` are names to look for beside those in effect, `known` need no look."""
+        name = key.name
         if key.kind == EXCHANGE:
-            exchange = await self.api.find(lane, self.api.path("exchanges", name), LIVE)
-            exchanges = {name: exchange} if exchange is not None else {}
-            names = [replay_name(name)]
+            path = self.api.path("exchanges", name)
+            exchange, replay = await asyncio.gather(
+                self.api.find(lane, path, LIVE), self.live(lane, replay_name(name))
+            )
+            exchanges, queues = _there({name: exchange}), _there({replay_name(name): replay})
         else:
             names = [name, *(step_name(name, wait) for wait in steps)]
-        found = await asyncio.gather(*(self.live(lane, each) for each in names))
-        queues = {each: queue for each, queue in zip(names, found, strict=True) if queue is not None}
-        bound = await self._bindings(lane, names[0]) if names[0] in queues else []
-        effective = {str(item.get("policy") or "") for item in (*exchanges.values(), *queues.values())}
-        return Snapshot(
-            exchanges, queues, bindings_of(bound), await self._policies(lane, effective | set(policies))
-        )
+            found = await asyncio.gather(*(self.live(lane, each) for each in names))
+            exchanges, queues = {}, _there(dict(zip(names, found, strict=True)))
+        main = replay_name(name) if key.kind == EXCHANGE else name
+        bound = await self._bindings(lane, main) if main in queues else []
+        items = (*exchanges.values(), *queues.values())
+        wanted = {str(item.get("policy") or "") for item in items} | set(policies if items else ())
+        looked = await self._policies(lane, wanted - known.keys())
+        return Snapshot(exchanges, queues, bindings_of(bound), {**looked, **known})
 
     async def fresh(self, lane: Pace, queue: str) -> Json | None:
         """One queue as it was collected last."""
@@ -126,7 +135,8 @@ async def observe(reader: Reader, lane: Pace, keys: Collection[Key]) -> Mapping[
     if not keys:
         return {}
     snapshot = await reader.snapshot(lane)
-    for name, queue in snapshot.queues.items():
-        if queue.get("state") in {"down", "stopped"} and "type" not in queue:
-            raise Unreachable("ServerTrouble", f"the server says nothing about queue {name}")
     return {key: found for key in keys if (found := observed(snapshot, key)) is not None}
+
+
+def _there(items: Mapping[str, Json | None]) -> dict[str, Json]:
+    return {name: item for name, item in items.items() if item is not None}

@@ -18,6 +18,8 @@ _TROUBLE: Final = 500
 def error_of(status: int, body: Any, what: str) -> BrokerError:  # noqa: ANN401  (JSON, or what a proxy said instead)
     """The error behind an answer; `what` names the object that was asked about."""
     text = reason_in(body)
+    if status == 404 and text == "Not Found":  # noqa: PLR2004  (what a list of nothing says)
+        text = "vhost_not_found"
     if "vhost_not_found" in text or "User not authorised to access virtual host" in text:
         return Refused(
             "VirtualHostMissing",
@@ -27,6 +29,12 @@ def error_of(status: int, body: Any, what: str) -> BrokerError:  # noqa: ANN401 
         return denied
     if status == 400:  # noqa: PLR2004  (HTTP)
         return _bad_request(text, what)
+    return _by_status(status, text, what)
+
+
+def _by_status(status: int, text: str, what: str) -> BrokerError:
+    if status == 404 and text.startswith("no "):  # noqa: PLR2004  (HTTP)
+        return Unreachable("Changed", f"{what}: {_short(text)}: it went while something was bound to it")
     if status == 429:  # noqa: PLR2004  (HTTP)
         return Unreachable("TooManyRequests", f"{what}: the server asks for patience")
     if status >= _TROUBLE:

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Final
 
 from headgate.brokers.base import Refused, Unavailable, Unreachable
@@ -25,6 +26,7 @@ from headgate.core.resource import Diff, Key, Observed, differences
 _PATHS: Final = {EXCHANGE: "exchanges", QUEUE: "queues"}
 SHARED: Final = "headgate/shared/headgate/unrouted"
 _SHADOWS: Final = frozenset({"shadowed_by", "replay_shadowed_by"})
+_NOTHING: Final[Mapping[str, Json]] = MappingProxyType({})
 PATIENCE: Final = 20.0  # seconds until settings have to be in effect; older servers tell after ten
 SETTLE: Final = 6.0  # seconds after which counts of queues are those of now
 _LIVE_LOOK, _SLOW_LOOK = 0.05, 1.0  # seconds between looks
@@ -52,10 +54,13 @@ class Writer:
         _possible(desired, found)
         return await self._make(change, desired, snapshot)
 
-    async def _read(self, change: Change, desired: Exchange | Queue | None) -> Snapshot:
+    async def _read(
+        self, change: Change, desired: Exchange | Queue | None, known: Mapping[str, Json] = _NOTHING
+    ) -> Snapshot:
         marks = (_mark(change), *filter(None, (change.replaces,)))
         titles = [policy_name(kind, name, mark) for kind, name in _names(change, desired) for mark in marks]
-        return await self._reader.one(self._lane, change.key, _steps(change, desired), titles)
+        steps = _steps(change, desired)
+        return await self._reader.one(self._lane, change.key, steps, () if known else titles, known)
 
     async def _make(self, change: Change, desired: Exchange | Queue, before: Snapshot) -> Observed:
         signature = Signature(_mark(change), secrets.token_hex(8), self._priority)
@@ -130,8 +135,9 @@ class Writer:
         live = await self._reader.level(self._lane) >= LIVE_POLICIES
         look = _LIVE_LOOK if live else _SLOW_LOOK
         start, healed = loop.time(), False
+        written = {policy.name: _body(policy) for part in parts if (policy := part.policy) is not None}
         while True:
-            snapshot = await self._read(change, desired)
+            snapshot = await self._read(change, desired, written)
             found = observed(snapshot, change.key)
             if found is None:
                 raise Unreachable("Changed", f"{change.key} vanished while it was changed")
@@ -192,6 +198,9 @@ class Writer:
         snapshot = await self._read(change, None)
         found = observed(snapshot, change.key)
         if found is None:
+            for kind, name in _names(change, None):  # an earlier try may have come no further
+                title = policy_name(kind, name, _mark(change))
+                await self._api.delete(self._lane, self._api.path("policies", title))
             return
         if change.identity and found.identity != change.identity:
             raise Refused("IdentityChanged", f"{change.key} was deleted and made again since it was read")

@@ -54,6 +54,20 @@ ANSWERS: Mapping[str, Row] = {
         "VirtualHostMissing",
         "make it",
     ),
+    "a list of a virtual host that is not there": (
+        404,
+        {"error": "Object Not Found", "reason": "Not Found"},
+        Refused,
+        "VirtualHostMissing",
+        "make it",
+    ),
+    "an exchange that went meanwhile": (
+        404,
+        {"error": "not_found", "reason": "no exchange 'orders' in vhost 'hg'"},
+        Unreachable,
+        "Changed",
+        "orders",
+    ),
     "an argument that is fixed": (
         400,
         {"error": "bad_request", "reason": INEQUIVALENT},
