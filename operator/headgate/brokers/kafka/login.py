@@ -35,7 +35,7 @@ def settings(connection: KafkaConnection, credentials: Credentials, timeout: flo
 def second_settings(connection: KafkaConnection, credentials: Credentials, timeout: float) -> dict[str, Any]:
     """For the other library, which moves partitions."""
     found: dict[str, Any] = {
-        "bootstrap_servers": list(connection.bootstrap_servers),
+        "bootstrap_servers": ",".join(connection.bootstrap_servers).split(","),
         "client_id": _CLIENT,
         "security_protocol": _protocol(connection),
         "request_timeout_ms": max(1000, round(timeout * 1000)),

@@ -5,6 +5,7 @@ other library blocks, so it works in a thread, and it connects only when it is a
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -20,6 +21,7 @@ from headgate.brokers.pace import Pace
 
 _AWAY: Final = -195
 _TIMED_OUT: Final = -185
+logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what it has to say comes as errors
 Offsets = Mapping[str, Mapping[Place, int] | Fault]
 
 R = TypeVar("R")
