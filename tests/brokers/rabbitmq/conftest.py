@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import pytest
 import pytest_asyncio
+from tests.broker_servers import rabbitmq_server
 from tests.brokers.rabbitmq.hand import Hand
 
 from headgate.api.eventbroker import Limits
 from headgate.brokers.base import Credentials
 from headgate.brokers.rabbitmq.adapter import RabbitBroker
 from headgate.brokers.rabbitmq.options import Connection
-from headgate.local.rabbitmq import SUITES, LocalRabbit, start_rabbitmq
+from headgate.local.cache import Say
+from headgate.local.rabbitmq import SUITES, LocalRabbit
 from headgate.local.run import Run
 
 UNHURRIED = Limits(requests_per_second=10_000, progress_per_second=10_000)
@@ -30,11 +32,11 @@ class Place:
 
 
 @pytest_asyncio.fixture(scope="session", params=SUITES)
-async def rabbit(servers: Run, request: pytest.FixtureRequest) -> AsyncIterator[LocalRabbit]:
+async def rabbit(servers: Run, request: pytest.FixtureRequest, aloud: Say) -> AsyncIterator[LocalRabbit]:
     """The one server that runs now."""
-    server = await start_rabbitmq(servers, name=f"rabbit-{request.param}", suite=request.param)
-    yield server
-    await server.stop()
+    suite = str(request.param)
+    async with rabbitmq_server(servers, f"rabbit-{suite}", suite=suite, say=aloud) as server:
+        yield server
 
 
 def connect(

@@ -40,7 +40,8 @@ async def reason(broker: RabbitBroker, what: Exchange) -> str:
 async def test_a_policymaker_with_permissions_can_do_all_that_is_needed(place: Place) -> None:
     broker = await user(place, "maker", "policymaker")
     facts = await broker.facts()
-    assert (facts.type, facts.server_version) == ("RabbitMQ", place.server.version)
+    assert (facts.type, facts.server_version, facts.nodes) == ("RabbitMQ", place.server.version, 3)
+    assert (await place.broker.facts()).nodes == 1
     made = [await broker.apply(created(each)) for each in (exchange(), dead(), queue())]
     found = await broker.observe([each.resource.key for each in made if each])
     for each in made:

@@ -22,6 +22,7 @@ from headgate.core.progress import Capture, DeadLetters, Holding, Progress, Room
 from headgate.core.resource import Key, Observed, Unread
 
 _TYPE: Final = "RabbitMQ"
+_ENOUGH: Final = 3  # nodes assumed of a cluster that keeps their number to itself
 
 
 class RabbitBroker:
@@ -59,14 +60,14 @@ class RabbitBroker:
             server_version=version,
             identity="" if identity == UNSIGNED else identity,
             level=level,
-            nodes=await self._nodes(stream),
+            nodes=await self._nodes(),
             capabilities=capabilities(level),
         )
 
-    async def _nodes(self, stream: Json | None) -> int:
-        """Where the user may not ask, as many as keep a copy of what is kept in as many as there are."""
+    async def _nodes(self) -> int:
+        """Users without the tag monitoring may not ask."""
         told = await self._reader.nodes(self._requests)
-        return told if told is not None else max(1, len((stream or {}).get("members") or ()))
+        return _ENOUGH if told is None else told
 
     async def observe(self, keys: Collection[Key]) -> Mapping[Key, Observed | Unread]:
         """Exchanges and queues; absent ones are left out."""

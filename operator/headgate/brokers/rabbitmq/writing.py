@@ -27,7 +27,8 @@ _PATHS: Final = {EXCHANGE: "exchanges", QUEUE: "queues"}
 SHARED: Final = "headgate/shared/headgate/unrouted"
 _SHADOWS: Final = frozenset({"shadowed_by", "replay_shadowed_by"})
 _NOTHING: Final[Mapping[str, Json]] = MappingProxyType({})
-PATIENCE: Final = 20.0  # seconds until settings have to be in effect; older servers tell after ten
+PATIENCE: Final = 20.0  # seconds until settings have to be in effect where the server tells that late
+LIVE_PATIENCE: Final = 4.0  # where it tells at once
 SETTLE: Final = 6.0  # seconds after which counts of queues are those of now
 _LIVE_LOOK, _SLOW_LOOK = 0.05, 1.0  # seconds between looks
 
@@ -133,7 +134,7 @@ class Writer:
         """What the server made of it, as soon as the settings in effect are ours."""
         loop = asyncio.get_running_loop()
         live = await self._reader.level(self._lane) >= LIVE_POLICIES
-        look = _LIVE_LOOK if live else _SLOW_LOOK
+        look, patience = (_LIVE_LOOK, LIVE_PATIENCE) if live else (_SLOW_LOOK, PATIENCE)
         start, healed = loop.time(), False
         written = {policy.name: _body(policy) for part in parts if (policy := part.policy) is not None}
         while True:
@@ -146,9 +147,9 @@ class Writer:
             if not diffs and (live or await self._told(doubtful)):
                 return _owned(change, found)
             waited = loop.time() - start
-            if waited > PATIENCE:
+            if waited > patience:
                 raise await self._not_honoured(change.key, desired, snapshot)
-            if waited > PATIENCE / 4 and not healed:
+            if waited > patience / 4 and not healed:
                 healed = True
                 await self._heal(parts)
             await asyncio.sleep(look)
