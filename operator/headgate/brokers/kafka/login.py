@@ -10,7 +10,7 @@ from headgate.brokers.base import Credentials, Refused
 from headgate.brokers.kafka.values import KafkaConnection
 
 INVALID: Final = "CredentialsInvalid"
-_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER")
+_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _CLIENT: Final = "headgate"
 
 
@@ -59,16 +59,6 @@ def _sasl(connection: KafkaConnection, credentials: Credentials) -> Mapping[str,
         return {}
     if connection.sasl not in _MECHANISMS:
         raise Refused(INVALID, f"spec.kafka.sasl.mechanism: declare one of {', '.join(_MECHANISMS)}")
-    if connection.sasl == "OAUTHBEARER":
-        if not connection.token_endpoint:
-            raise Refused(INVALID, "spec.kafka.sasl.tokenEndpoint: OAUTHBEARER needs it; declare it")
-        return {
-            "sasl.mechanism": connection.sasl,
-            "sasl.oauthbearer.method": "oidc",
-            "sasl.oauthbearer.token.endpoint.url": connection.token_endpoint,
-            "sasl.oauthbearer.client.id": _text(credentials, "clientId"),
-            "sasl.oauthbearer.client.secret": _text(credentials, "clientSecret"),
-        }
     return {
         "sasl.mechanism": connection.sasl,
         "sasl.username": _text(credentials, "username"),
