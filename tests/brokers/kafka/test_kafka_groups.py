@@ -1,6 +1,7 @@
 """Groups on a real server: where they begin, what is kept for them, and that nobody is disturbed who works."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -50,12 +51,11 @@ async def test_a_group_begins_where_it_was_told_to(world: KafkaWorld, sentence: 
         assert await asyncio.to_thread(taken, worker, 1) != []
 
 
-NOW = datetime.now(UTC)  # noqa: TID251  (events of the server have real times)
 STARTS: Mapping[str, tuple[dict[str, Any], int]] = {
     "the oldest": ({"start": "earliest"}, 4),
     "the next": ({"start": "latest"}, 0),
-    "the first since a moment": ({"start": "time", "start_time": NOW - timedelta(seconds=150)}, 2),
-    "a moment that nothing followed yet": ({"start": "time", "start_time": NOW + timedelta(hours=1)}, 0),
+    "the first since a moment": ({"start": "time", "start_time": timedelta(seconds=-150)}, 2),
+    "a moment that nothing followed yet": ({"start": "time", "start_time": timedelta(hours=1)}, 0),
     "behind the last one settled": ({"start": "resumed", "start_offsets": ((0, 3),)}, 1),
     "the oldest that is kept, where its position is beyond the end": (
         {"start": "resumed", "start_offsets": ((0, 99),)},
@@ -75,7 +75,11 @@ async def test_a_group_begins_with(world: KafkaWorld, sentence: str) -> None:
     topic = world.topic()
     await world.made(topic)
     world.publish(topic.key.name, 4, ages=(240, 180, 120, 60))
-    wanted = replace(group_of(topic), **fields)
+    now = datetime.fromtimestamp(time.time(), UTC)
+    moved: dict[str, Any] = {
+        name: now + each if isinstance(each, timedelta) else each for name, each in fields.items()
+    }
+    wanted = replace(group_of(topic), **moved)
     await world.made(wanted)
     assert (await world.progress(wanted.key)).pending == left
 

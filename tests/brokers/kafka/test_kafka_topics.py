@@ -63,9 +63,13 @@ async def test_an_override_that_nobody_declared_is_drift(world: KafkaWorld) -> N
     wanted = world.topic(compression_type=INHERITED)
     made = await world.made(wanted)
     world.override(wanted.key.name, "compression.type", "zstd")
-    found = await world.read(wanted.key)
-    assert found is not None
-    assert [diff.field for diff in differences(wanted, found.resource)] == ["compression_type"]
+
+    async def drifted() -> bool:
+        found = await world.read(wanted.key)
+        assert found is not None
+        return [diff.field for diff in differences(wanted, found.resource)] == ["compression_type"]
+
+    await until("the override is in sight", drifted, limit=20)
     await world.broker.apply(changed(made, wanted))
     assert await world.read(wanted.key) == made
 

@@ -1,0 +1,155 @@
+"""Every way in, and what is said to those who do not get in or may not do what is needed."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+from tests.broker_servers import kafka_server
+from tests.brokers.kafka.worlds import KafkaWorld, created, deleted, world_at
+
+from headgate.api.eventbroker import Limits
+from headgate.brokers.base import Credentials, Refused, Unavailable, Unreachable
+from headgate.brokers.kafka.resources import KafkaGroup, KafkaTopic, group_key, topic_key
+from headgate.brokers.kafka.values import KafkaConnection
+from headgate.core.resource import Observed
+from headgate.local.kafka import LocalKafka
+from headgate.local.kafka_config import Guard
+from headgate.local.pki import Authority
+from headgate.local.run import Run
+from headgate.local.waiting import until
+
+LIMITS = Limits(timeout=timedelta(seconds=5))
+PASSWORDS = {"ann": "hush", "bob": "psst"}
+MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+
+
+def secret(user: str, password: str = "") -> Credentials:
+    """What the Secret of a user holds."""
+    text = password or PASSWORDS[user]
+    return Credentials({"username": user.encode(), "password": text.encode()})
+
+
+@asynccontextmanager
+async def guarded(servers: Run, name: str, guard: Guard) -> AsyncIterator[LocalKafka]:
+    """A server that does not let everybody in."""
+    async with kafka_server(servers, name, guard=guard) as server:
+        yield server
+
+
+async def works(world: KafkaWorld) -> None:
+    """Both libraries get in: one makes the topic, the other reads the features and the group."""
+    assert (await world.broker.facts()).nodes == 1
+    topic = world.topic()
+    assert isinstance(await world.made(topic), Observed)
+    group = KafkaGroup(group_key(topic.key.name, "billing"), start="earliest")
+    assert isinstance(await world.made(group), Observed)
+
+
+async def test_passwords_open_by_every_mechanism_and_wrong_ones_by_none(servers: Run) -> None:
+    """A wrong one is told apart from a server that is away."""
+    async with guarded(servers, "kafka-passwords", Guard(PASSWORDS, MECHANISMS)) as server:
+        for mechanism in MECHANISMS:
+            where = KafkaConnection((server.bootstrap,), sasl=mechanism)
+            async with world_at(server.bootstrap, LIMITS, where, secret("ann")) as world:
+                await works(world)
+            async with world_at(server.bootstrap, LIMITS, where, secret("ann", "guessed")) as world:
+                with pytest.raises(Refused) as refusal:
+                    await world.broker.observe([topic_key("orders")])
+                assert refusal.value.reason == "AuthenticationFailed"
+                assert "guessed" not in str(refusal.value)
+
+
+async def test_a_certificate_opens_and_nobody_without_one_gets_in(servers: Run) -> None:
+    """Both libraries bring it."""
+    authority = Authority()
+    pair = authority.issue("ann")
+    client = {"tls.crt": pair.certificate, "tls.key": pair.key}
+    guard = Guard(tls=authority, client_certificates=True)
+    async with guarded(servers, "kafka-certificates", guard) as server:
+        where = KafkaConnection((server.bootstrap,), tls=True)
+        with_it = Credentials(ca=authority.certificate, client=client)
+        async with world_at(server.bootstrap, LIMITS, where, with_it) as world:
+            await works(world)
+        for credentials in (Credentials(ca=authority.certificate), Credentials(client=client)):
+            async with world_at(server.bootstrap, LIMITS, where, credentials) as world:
+                with pytest.raises(Unreachable):
+                    await world.broker.observe([topic_key("orders")])
+
+
+# What Headgate has to be allowed, and nothing beyond: kind of resource, name or * for all, operation.
+RIGHTS: tuple[tuple[ResourceType, str, AclOperation], ...] = (
+    (ResourceType.TOPIC, "*", AclOperation.CREATE),
+    (ResourceType.TOPIC, "*", AclOperation.ALTER),
+    (ResourceType.TOPIC, "*", AclOperation.DELETE),
+    (ResourceType.TOPIC, "*", AclOperation.DESCRIBE),
+    (ResourceType.TOPIC, "*", AclOperation.READ),
+    (ResourceType.TOPIC, "*", AclOperation.DESCRIBE_CONFIGS),
+    (ResourceType.TOPIC, "*", AclOperation.ALTER_CONFIGS),
+    (ResourceType.GROUP, "*", AclOperation.DESCRIBE),
+    (ResourceType.GROUP, "*", AclOperation.READ),
+    (ResourceType.GROUP, "*", AclOperation.DELETE),
+    (ResourceType.GROUP, "*", AclOperation.DESCRIBE_CONFIGS),
+    (ResourceType.GROUP, "*", AclOperation.ALTER_CONFIGS),
+    (ResourceType.BROKER, "kafka-cluster", AclOperation.DESCRIBE),
+)
+
+
+def allowed(
+    server: LocalKafka, user: str, rights: tuple[tuple[ResourceType, str, AclOperation], ...]
+) -> None:
+    """Give a user exactly these rights."""
+    client = AdminClient({"bootstrap.servers": server.internal, "log_level": 0})
+    bindings = [
+        AclBinding(
+            kind,
+            name,
+            ResourcePatternType.LITERAL,
+            f"User:{user}",
+            "*",
+            operation,
+            AclPermissionType.ALLOW,
+        )
+        for kind, name, operation in rights
+    ]
+    for future in client.create_acls(bindings, request_timeout=10).values():
+        future.result(10)
+
+
+async def test_exactly_these_rights_are_enough(servers: Run) -> None:
+    """With none it says which one is missing, with those above everything works."""
+    guard = Guard(PASSWORDS, ("PLAIN",), authorize=True)
+    async with guarded(servers, "kafka-rights", guard) as server:
+        where = KafkaConnection((server.bootstrap,), sasl="PLAIN")
+        async with world_at(server.bootstrap, LIMITS, where, secret("bob")) as world:
+            wanted = KafkaTopic(topic_key("orders"), partitions=1)
+            with pytest.raises(Refused) as refusal:
+                await world.broker.apply(created(wanted))
+            assert refusal.value.reason == "PermissionDenied"
+            assert "Create on Topic orders" in str(refusal.value)
+        allowed(server, "ann", RIGHTS)
+        async with world_at(server.bootstrap, LIMITS, where, secret("ann")) as world:
+
+            async def known() -> bool:
+                try:
+                    await world.broker.apply(created(wanted))
+                except (Refused, Unavailable):
+                    return False
+                return True
+
+            await until("the rights are in force", known, limit=20)
+            await works(world)
+            topic = await world.made(world.topic())
+            assert isinstance(topic.resource, KafkaTopic)
+            group = await world.made(KafkaGroup(group_key(topic.resource.key.name, "mail"), start="latest"))
+            assert (await world.progress(group.resource.key)).pending == 0
+            assert await world.broker.apply(deleted(group)) is None
+            assert await world.broker.apply(deleted(topic)) is None
