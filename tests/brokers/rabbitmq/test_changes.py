@@ -1,5 +1,6 @@
 """Objects are made, read back, changed, taken over and deleted on a real server of each version."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -232,3 +233,14 @@ async def test_a_released_queue_keeps_what_it_holds_and_gets_no_more(place: Plac
     await place.broker.release(made.resource.key, made.identity)
     await place.hand.publish("orders", "orders.2.paid", "late")
     assert [each["payload"] for each in await place.hand.take("billing", 5)] == ["kept"]
+
+
+async def test_of_many_that_are_changed_at_once_each_ends_as_declared(place: Place) -> None:
+    names = [f"queue-{number}" for number in range(40)]
+    made = await asyncio.gather(*(applied(place, created(dead(name))) for name in names))
+    wanted = {each.resource.key: dead(each.resource.key.name, max_length=7) for each in made}
+    await asyncio.gather(*(applied(place, changed(each, wanted[each.resource.key])) for each in made))
+    found = await place.broker.observe(list(wanted))
+    for key, each in found.items():
+        assert isinstance(each, Observed)
+        assert list(differences(wanted[key], each.resource)) == []

@@ -29,7 +29,9 @@ _SHADOWS: Final = frozenset({"shadowed_by", "replay_shadowed_by"})
 _NOTHING: Final[Mapping[str, Json]] = MappingProxyType({})
 PATIENCE: Final = 20.0  # seconds until settings have to be in effect where the server tells that late
 LIVE_PATIENCE: Final = 4.0  # where it tells at once
+_DOUBT: Final = 0.6  # of that time, after which the server is taken to have missed a policy
 SETTLE: Final = 6.0  # seconds after which counts of queues are those of now
+_POLICIES_AT_ONCE: Final = 4
 _LIVE_LOOK, _SLOW_LOOK = 0.05, 1.0  # seconds between looks
 
 
@@ -39,6 +41,7 @@ class Writer:
     def __init__(self, reader: Reader, lane: Pace, priority: int, *, settle: float = SETTLE) -> None:
         self._reader, self._api, self._lane = reader, reader.api, lane
         self._priority, self._settle = priority, settle
+        self._policies = asyncio.Semaphore(_POLICIES_AT_ONCE)
 
     async def apply(self, change: Change) -> Observed | None:
         """One change; safe to repeat."""
@@ -80,8 +83,13 @@ class Writer:
         found = before.policies.get(policy.name)
         if found is not None and _body(policy) == {name: found.get(name) for name in _body(policy)}:
             return False
-        await self._api.put(self._lane, self._api.path("policies", policy.name), _body(policy))
+        await self._put_policy(policy)
         return found is not None or part.name in before.queues
+
+    async def _put_policy(self, policy: Policy) -> None:
+        """The server goes through all of its queues for each: many at once would wait for each other beyond their time."""
+        async with self._policies:
+            await self._api.put(self._lane, self._api.path("policies", policy.name), _body(policy))
 
     async def _part(self, part: Part, before: Snapshot) -> None:
         there = before.exchanges if part.kind == EXCHANGE else before.queues
@@ -149,7 +157,7 @@ class Writer:
             waited = loop.time() - start
             if waited > patience:
                 raise await self._not_honoured(change.key, desired, snapshot)
-            if waited > patience / 4 and not healed:
+            if waited > patience * _DOUBT and not healed:
                 healed = True
                 await self._heal(parts)
             await asyncio.sleep(look)
@@ -180,9 +188,8 @@ class Writer:
         """A queue that missed its policy takes it when a policy changes; the same one written again changes nothing."""
         for part in parts:
             if part.policy is not None:
-                path = self._api.path("policies", part.policy.name)
                 for priority in (part.policy.priority + 1, part.policy.priority):
-                    await self._api.put(self._lane, path, _body(replace(part.policy, priority=priority)))
+                    await self._put_policy(replace(part.policy, priority=priority))
 
     async def release(self, key: Key, identity: str) -> None:
         """Take the bindings of a queue away and keep the queue with what it holds: nobody fills it any more."""
