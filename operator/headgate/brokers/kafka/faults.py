@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from headgate.brokers.base import BrokerError, Refused, Unavailable, Unknown, Unreachable
-from headgate.brokers.kafka.refusals import Sort, explained, told
+from headgate.brokers.kafka.refusals import LOGIN, Sort, explained, told
 from headgate.core.resource import Unread
 
 
@@ -50,8 +50,8 @@ def unread(fault: Fault, subject: str, right: str = "") -> Unread:
 
 
 def answered(items: Collection[object], subject: str, right: str = "") -> None:
-    """Raise where not a single item was answered: then it is the cluster that is away."""
+    """Raise where not a single item was answered: then it is the cluster that is away, or does not let us in."""
     faults = [item for item in items if isinstance(item, Fault)]
-    away = [fault for fault in faults if fault.sort in (Sort.AWAY, Sort.UNCERTAIN)]
+    away = [fault for fault in faults if fault.sort in (Sort.AWAY, Sort.UNCERTAIN) or fault.code in LOGIN]
     if away and len(away) == len(items):
         raise error(away[0], subject, right)

@@ -32,6 +32,7 @@ class Explained:
 
 ALREADY_EXISTS: Final = 36
 GROUP_NOT_FOUND: Final = 69
+LOGIN: Final = frozenset({-169, 33, 34, 58})  # the cluster answers, and lets us in for nothing at all
 _NAME: Final = "spec.externalName"
 _CREDENTIALS: Final = "spec.kafka.sasl"
 _LEADER: Final = Explained("NoLeader", Sort.OBJECT)
@@ -58,7 +59,6 @@ BY_CODE: Final[Mapping[int, Explained]] = {
         "TLSFailed", Sort.AWAY, "spec.kafka.tls", "check authority, names and client certificate"
     ),
     -180: _SOON,
-    -169: _LOGIN,
     -165: Explained("UnsupportedByServer", says="update the servers, or leave it out"),
     # what is away for a while
     5: _LEADER,
@@ -81,9 +81,7 @@ BY_CODE: Final[Mapping[int, Explained]] = {
     29: _DENIED,
     30: _DENIED,
     31: _DENIED,
-    33: _LOGIN,
-    34: _LOGIN,
-    58: _LOGIN,
+    **dict.fromkeys(LOGIN, _LOGIN),
     # what somebody has to edit
     17: Explained("NameInvalid", field=_NAME, says="choose another"),
     24: Explained("NameInvalid", field=_NAME, says="choose another"),

@@ -192,6 +192,8 @@ def test_only_silence_about_everything_is_the_cluster_being_away() -> None:
     answered([], "topics")
     with pytest.raises(Unreachable):
         answered([silence, silence], "topics")
+    with pytest.raises(Refused):
+        answered([Fault(-169, "wrong password")], "topics")
 
 
 # Logging in
