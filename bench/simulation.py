@@ -19,7 +19,8 @@ def main(arguments: list[str]) -> int:
     """Play, compare, write."""
     asked = _parser().parse_args(arguments)
     kept = parse(KEPT.read_text())
-    results = {**kept, **_measured(asked.only)}
+    found = {**kept, **_measured(asked.only)}
+    results = {variant.name: found[variant.name] for variant in VARIANTS if variant.name in found}
     worse = list(regressions(kept, results))
     sys.stdout.write("".join(f"worse: {each}\n" for each in worse))
     if worse and not asked.accept:

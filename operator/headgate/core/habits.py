@@ -14,6 +14,7 @@ _PAUSE: Final = "pauseSeconds"
 _CALM: Final = "calmSeconds"
 _UNTIL: Final = "inVainUntil"
 _HOLD: Final = "inVainSeconds"
+_FEWER: Final = "fewerSince"
 _DONE: Final = "inVainEventsPerSecond"
 _SAME: Final = 0.1
 _LEAST: Final = 1.0  # second: less makes no difference
@@ -30,6 +31,8 @@ def kept(habits: Habits, before: Mapping[str, str]) -> Mapping[str, str]:
         found[_UNTIL] = habits.shelved.until.isoformat()
         found[_HOLD] = f"{habits.shelved.hold:.0f}"
         found[_DONE] = f"{habits.shelved.finishing:.1f}"
+    if habits.lowered is not None:
+        found[_FEWER] = habits.lowered.isoformat(timespec="seconds")
     return found
 
 
@@ -40,6 +43,7 @@ def known(learned: Mapping[str, str]) -> Habits:
         pause=_number(learned, _PAUSE),
         calm=_number(learned, _CALM),
         shelved=_shelved(learned),
+        lowered=_moment(learned, _FEWER),
     )
     return NO_HABITS if found == NO_HABITS else found
 
@@ -60,11 +64,15 @@ def _number(learned: Mapping[str, str], name: str) -> float | None:
 
 
 def _shelved(learned: Mapping[str, str]) -> Shelved | None:
-    hold, finishing = _number(learned, _HOLD), _number(learned, _DONE)
-    try:
-        until = datetime.fromisoformat(learned.get(_UNTIL, ""))
-    except ValueError:
-        return None
-    if hold is None or finishing is None or until.tzinfo is None:
+    until, hold, finishing = _moment(learned, _UNTIL), _number(learned, _HOLD), _number(learned, _DONE)
+    if until is None or hold is None or finishing is None:
         return None
     return Shelved(until, hold, finishing)
+
+
+def _moment(learned: Mapping[str, str], name: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(learned.get(name, ""))
+    except ValueError:
+        return None
+    return None if found.tzinfo is None else found

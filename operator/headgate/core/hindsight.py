@@ -83,7 +83,7 @@ def _moved(seen: Observation, state: State) -> State:
     if before is None:
         return state
     if seen.current < before:
-        return replace(state, lowered=now)
+        return replace(state, habits=replace(state.habits, lowered=now))
     return _raised(seen, replace(state, raised=now, awaited=True), before)
 
 
@@ -100,9 +100,10 @@ def _raised(seen: Observation, state: State, before: int) -> State:
 
 def _is_reversal(state: State, now: datetime, calm: float) -> bool:
     """Whether fewer turned out to be too few, of which nobody has learned yet."""
-    if state.lowered is None or _seconds(state.lowered, now) >= 5 * calm:
-        return False
-    return state.restless is None or state.restless < state.lowered
+    lowered = state.habits.lowered
+    if lowered is None or not 0 <= (now - lowered).total_seconds() < 5 * calm:
+        return False  # what will have been is from another clock
+    return state.restless is None or state.restless < lowered
 
 
 def _forgiven(state: State, now: datetime) -> State:

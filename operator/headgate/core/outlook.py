@@ -69,7 +69,9 @@ class Case:
     @property
     def moving(self) -> bool:
         """Whether what is late now may be late only because of the last change."""
-        return self.starting or self.since(self.state.lowered) < self.pause + 2 * LOOK
+        lowered = self.state.habits.lowered
+        fewer = lowered is not None and lowered <= self.seen.now  # what will have been is from another clock
+        return self.starting or (fewer and self.since(lowered) < self.pause + 2 * LOOK)
 
     def since(self, moment: datetime | None) -> float:
         """How long ago that was; nothing at all was long ago."""

@@ -58,7 +58,7 @@ def test_replicas_that_somebody_else_added_are_not_on_trial() -> None:
 
 def test_the_first_look_raises_and_lowers_nothing() -> None:
     state = played(State(), [look(0, 8)])
-    assert (state.raised, state.lowered, state.steady_since) == (None, None, at(0))
+    assert (state.raised, state.habits.lowered, state.steady_since) == (None, None, at(0))
 
 
 def test_how_long_replicas_take_is_seen_by_members_that_join_and_partitions_that_get_on() -> None:
@@ -185,12 +185,24 @@ def test_readers_with_too_little_to_do_show_what_one_can_do_at_least() -> None:
 
 def test_more_soon_after_fewer_doubles_the_calm_that_fewer_take() -> None:
     for before, after in ((None, 240.0), (240.0, 480.0), (960.0, 960.0)):
-        state = replace(BEFORE, lowered=at(-200), habits=Habits(calm=before), restless=at(-900))
+        state = replace(BEFORE, habits=Habits(calm=before, lowered=at(-200)), restless=at(-900))
         assert played(state, [look(0, 8)]).habits.calm == after
 
 
+def test_fewer_that_were_too_few_count_once() -> None:
+    state = replace(BEFORE, habits=Habits(calm=240.0, lowered=at(-200)), restless=at(-100))
+    assert played(state, [look(0, 8)]).habits.calm == 240.0
+
+
+def test_a_restart_does_not_forget_that_there_were_more_a_moment_ago() -> None:
+    earlier = kept(Habits(lowered=at(-200)), {})
+    restarted = State({"g": 50.0}, habits=known(earlier), decision=UP)
+    assert played(restarted, [look(-5, 4), look(0, 8)]).habits.calm == 240.0
+    assert played(restarted, [look(-900, 4), look(-890, 8)]).habits.calm is None
+
+
 def test_more_long_after_fewer_changes_nothing() -> None:
-    assert played(replace(BEFORE, lowered=at(-900)), [look(0, 8)]).habits.calm is None
+    assert played(replace(BEFORE, habits=Habits(lowered=at(-900))), [look(0, 8)]).habits.calm is None
 
 
 def test_two_hours_without_a_reversal_are_forgiven() -> None:
@@ -201,12 +213,12 @@ def test_two_hours_without_a_reversal_are_forgiven() -> None:
 
 
 def test_fewer_are_noted() -> None:
-    assert played(BEFORE, [look(0, 2)]).lowered == at(0)
+    assert played(BEFORE, [look(0, 2)]).habits.lowered == at(0)
 
 
 # --- over a restart
 
-HABITS = Habits(25.0, 10.0, 240.0, Shelved(at(600), 1200.0, 180.5))
+HABITS = Habits(25.0, 10.0, 240.0, Shelved(at(600), 1200.0, 180.5), at(-30))
 
 
 def test_habits_survive_a_restart() -> None:
@@ -228,6 +240,8 @@ def test_habits_are_written_anew_only_when_they_moved() -> None:
         {"pauseSeconds": "nan"},
         {"inVainUntil": "2026-11-21T12:00:00", "inVainSeconds": "600", "inVainEventsPerSecond": "1"},
         {"inVainUntil": "2026-11-21T12:00:00+00:00", "inVainSeconds": "600"},
+        {"fewerSince": "yesterday"},
+        {"fewerSince": "2026-11-21T12:00:00"},
         {"inVainUntil": "later", "inVainSeconds": "600", "inVainEventsPerSecond": "1"},
     ],
 )
@@ -239,3 +253,4 @@ def test_what_cannot_be_understood_was_never_seen(learned: dict[str, str]) -> No
 def test_whatever_status_says_does_no_harm(learned: dict[str, str]) -> None:
     found = known(learned)
     assert known(kept(found, learned)).shelved == found.shelved
+    assert known(kept(found, learned)).lowered == (found.lowered and found.lowered.replace(microsecond=0))

@@ -175,8 +175,14 @@ def test_while_replicas_start_no_more_are_added_for_what_these_will_do() -> None
 
 def test_right_after_fewer_a_pause_is_no_reason_for_more() -> None:
     late = load(180, 9000, age=70)
-    assert decided(late, 4, state(4, lowered=ago(10), steady_since=ago(10))).desired == 4
-    assert decided(late, 4, state(4, lowered=ago(60), steady_since=ago(60))).desired > 4
+    assert (
+        decided(late, 4, state(4, habits=Habits(20.0, 10.0, lowered=ago(10)), steady_since=ago(10))).desired
+        == 4
+    )
+    assert (
+        decided(late, 4, state(4, habits=Habits(20.0, 10.0, lowered=ago(60)), steady_since=ago(60))).desired
+        > 4
+    )
 
 
 def test_replicas_on_trial_have_to_show_that_they_help_before_more_are_added() -> None:

@@ -8,7 +8,14 @@ from headgate.sim.setting import Scenario
 from headgate.sim.traces import TRACES
 
 pytestmark = pytest.mark.unwatched  # tables reach every branch; watched, hours of a trace take twice as long
-SECONDS = {"spike": 3050, "sawtooth": 1900, "poison": 5000, "downstream_cap": 3650, "batch_idle": 2650}
+SECONDS = {
+    "spike": 3050,
+    "diurnal": 900,
+    "sawtooth": 1900,
+    "poison": 5000,
+    "downstream_cap": 3650,
+    "batch_idle": 2650,
+}
 
 
 @pytest.mark.parametrize(("name", "second"), SECONDS.items())
