@@ -71,7 +71,7 @@ lock: ## Renew requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --universal --no-header --no-emit-index-url -q -o requirements.lock --upgrade
 
 sim: setup ## Play the standard traces in every setting, renew docs/simulation.md (CHECK=1: only compare)
-	@echo "==> sim: 13 traces, 14 settings (about two minutes)"; $(BIN)/python -m bench.simulation $(if $(CHECK),--check) $(if $(ACCEPT),--accept)
+	@echo "==> sim: 13 traces, 15 settings (about three minutes)"; $(BIN)/python -m bench.simulation $(if $(CHECK),--check) $(if $(ACCEPT),--accept)
 
 reality: setup ## Replay five traces on real workers at true speed, renew their part of docs/simulation.md
 	@echo "==> reality: five traces of four minutes (about 22 minutes)"; $(BIN)/python -m bench.reality --document
