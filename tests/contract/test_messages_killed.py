@@ -11,6 +11,7 @@ from tests.servers import nats_server, until
 
 from headgate.brokers.nats.names import ADVISORIES_NAME
 from headgate.core.moves import Notice
+from headgate.local.nats import VERSIONS
 from headgate.local.run import Run
 
 SOON = timedelta(seconds=0.1)  # until what one had in hand comes again: there is a kill around every call
@@ -26,6 +27,7 @@ async def _calls_of_a_whole_run(account: Account, events: int) -> int:
         return proxy.sent
 
 
+@pytest.mark.parametrize("url", [VERSIONS[0], VERSIONS[-1]], indirect=True)
 @pytest.mark.parametrize("answer", [True, False], ids=["after its answer", "before its answer"])
 async def test_a_mover_killed_around_any_of_its_calls_loses_and_doubles_nothing(
     account: Account, *, answer: bool

@@ -208,11 +208,13 @@ def _path(meta: Json) -> str:
 
 
 def _addresses() -> Iterator[str]:
-    """Loopback addresses in a block of this kubelet's own, so that two clusters on one machine do not meet."""
-    block = secrets.randbelow(254) + 1
+    """Loopback addresses, begun at a place of this kubelet's own, so that two clusters on one machine do not meet."""
+    most = 2**24 - 2
+    number = secrets.randbelow(most)
     while True:
-        for number in range(1, 2**16 - 1):
-            yield f"127.{block}.{number >> 8}.{number & 255}"
+        number = number % most + 1
+        if number >> 16:  # 127.0 belongs to everybody else
+            yield f"127.{number >> 16}.{number >> 8 & 255}.{number & 255}"
 
 
 def _node_info() -> Json:
