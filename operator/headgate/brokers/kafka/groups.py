@@ -38,6 +38,13 @@ class Groups:
     ) -> None:
         self._admin, self._second, self._lane = admin, second, lane
         self._look, self._settling = look, settling
+        self._views: Batch[str, None, TopicView | Fault] = Batch(lambda items: admin.topics(lane, items))
+        self._overrides: Batch[str, None, Mapping[str, str] | Fault] = Batch(
+            lambda items: admin.overrides(lane, GROUP, items)
+        )
+        self._points: Batch[Place, OffsetSpec, Point | Fault | None] = Batch(
+            lambda items: admin.offsets(lane, items)
+        )
         self._made: set[tuple[Key, str]] = set()  # with the identity of the topic
 
     async def create(self, change: Change, desired: KafkaGroup) -> Observed:
@@ -90,7 +97,7 @@ class Groups:
             if failed is not None and not failed.absent:
                 raise error(failed, f"group {group}", f"Delete on Group {group}", wrote=True)
             return
-        overrides = (await self._admin.overrides(self._lane, GROUP, [group]))[group]
+        overrides = await self._overrides.ask(group, None)
         if not isinstance(overrides, Fault) and overrides:
             pairs = tuple((key, INHERITED) for key in overrides)
             await self._altered(group, pairs)
@@ -109,7 +116,7 @@ class Groups:
         """Overrides of a group are there before it and stay behind it, so one that is made has to lose old ones too."""
         group = split(desired.key)[1]
         if made:
-            found = (await self._admin.overrides(self._lane, GROUP, [group]))[group]
+            found = await self._overrides.ask(group, None)
             there_now: Mapping[str, str] = {} if isinstance(found, Fault) else found
             wanted = {key: value for key, value in wanted.items() if there_now.get(key, INHERITED) != value}
         if wanted:
@@ -151,19 +158,23 @@ class Groups:
         if desired.start_time is None:
             return last
         moment = OffsetSpec.for_timestamp(round(desired.start_time.timestamp() * 1000))
-        found = await self._admin.offsets(self._lane, dict.fromkeys(places, moment))
+        found = await self._offsets(dict.fromkeys(places, moment))
         return {place: _offset(found[place], place, last[place]) for place in places}
 
     async def _asked(self, asked: Mapping[Place, OffsetSpec]) -> dict[Place, int]:
         """Offsets, asked for again where a topic was made a moment ago and brokers do not know yet who leads it."""
-        found = await self._admin.offsets(self._lane, asked)
+        found = await self._offsets(asked)
         for _ in range(_TRIES):
             faults = [point for point in found.values() if isinstance(point, Fault)]
             if not any(fault.sort is Sort.OBJECT for fault in faults):
                 break
             await asyncio.sleep(_PAUSE)
-            found = await self._admin.offsets(self._lane, asked)
+            found = await self._offsets(asked)
         return {place: _offset(point, place, 0) for place, point in found.items()}
+
+    async def _offsets(self, asked: Mapping[Place, OffsetSpec]) -> dict[Place, Point | Fault | None]:
+        found = await asyncio.gather(*(self._points.ask(place, spec) for place, spec in asked.items()))
+        return dict(zip(asked, found, strict=True))
 
     async def _commit(self, group: str, offsets: Mapping[Place, int]) -> None:
         failed = await self._second.commit(self._lane, group, offsets)
@@ -183,7 +194,7 @@ class Groups:
         return found
 
     async def _view(self, topic: str) -> TopicView:
-        view = (await self._admin.topics(self._lane, [topic]))[topic]
+        view = await self._views.ask(topic, None)
         if isinstance(view, Fault):
             raise error(view, f"topic/{topic}", f"Describe on Topic {topic}")
         return view

@@ -62,17 +62,13 @@ class Second:
     async def committed(self, lane: Pace, groups: Collection[str]) -> Offsets:
         """The positions of groups in all topics, one request to each coordinator.
 
-        The library gives up at the first group in trouble; then each is asked for alone, so that it is the only one.
+        The library gives up at the first group in trouble; then halves are asked for, so that it is the only one, as
+        long as there is time: where nobody coordinates anything each try takes all of it.
         """
         if not groups:
             return {}
-        found = await self._positions(lane, sorted(groups))
-        if not isinstance(found, Fault):
-            return found
-        if len(groups) == 1:
-            return dict.fromkeys(groups, found)
-        parts = [await self.committed(lane, [group]) for group in sorted(groups)]
-        return {group: offsets for part in parts for group, offsets in part.items()}
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        return await self._halves(lane, sorted(groups), deadline)
 
     async def commit(self, lane: Pace, group: str, offsets: Mapping[Place, int]) -> Fault | None:
         """Set positions of a group without members. The request succeeds also where single partitions fail."""
@@ -99,6 +95,16 @@ class Second:
         client, self._client = self._client, None
         if client is not None:
             await asyncio.to_thread(client.close)
+
+    async def _halves(self, lane: Pace, groups: list[str], deadline: float) -> Offsets:
+        found = await self._positions(lane, groups)
+        if not isinstance(found, Fault):
+            return found
+        if len(groups) == 1 or asyncio.get_running_loop().time() >= deadline:
+            return dict.fromkeys(groups, found)
+        middle = len(groups) // 2
+        first = await self._halves(lane, groups[:middle], deadline)
+        return {**first, **await self._halves(lane, groups[middle:], deadline)}
 
     async def _positions(self, lane: Pace, groups: list[str]) -> Mapping[str, Mapping[Place, int]] | Fault:
         def ask(client: KafkaAdminClient) -> Mapping[str, Mapping[Place, int]] | Fault:
