@@ -144,3 +144,14 @@ def test_headgate_adds_replicas_by_what_it_knew_just_before_it_could_see_no_more
     assert played.figures.violation == 0
     reasons = [decision.reason for second, decision in ours.decisions if 610 <= second < 1200]
     assert reasons[-1] is Reason.METRICS_LOST
+
+
+@pytest.mark.parametrize("name", ["steady", "noise_rebalance", "slow_leak"])
+def test_headgate_is_not_stirred_up_by_a_broker_that_is_away_for_a_minute_now_and_then(name: str) -> None:
+    away = tuple(Span(begin, begin + 65) for begin in range(250, 7200, 440))
+    calm, stirred = (
+        run(OURS, Scenario(replace(TRACES[name], blind=blind), Workers(partitions=None))).figures
+        for blind in ((), away)
+    )
+    assert (stirred.violation, stirred.events) == (calm.violation, calm.events)
+    assert stirred.replica_seconds <= 1.05 * calm.replica_seconds
