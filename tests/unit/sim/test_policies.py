@@ -146,6 +146,7 @@ def test_headgate_adds_replicas_by_what_it_knew_just_before_it_could_see_no_more
     assert reasons[-1] is Reason.METRICS_LOST
 
 
+@pytest.mark.unwatched
 @pytest.mark.parametrize("name", ["steady", "noise_rebalance", "slow_leak"])
 def test_headgate_is_not_stirred_up_by_a_broker_that_is_away_for_a_minute_now_and_then(name: str) -> None:
     away = tuple(Span(begin, begin + 65) for begin in range(250, 7200, 440))
