@@ -1,7 +1,7 @@
 """A real server of each version, one after the other; a virtual host for each test."""
 
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import pytest
@@ -10,7 +10,7 @@ from tests.broker_servers import rabbitmq_server
 from tests.brokers.rabbitmq.hand import Hand
 
 from headgate.api.eventbroker import Limits
-from headgate.brokers.base import Credentials
+from headgate.brokers.base import Credentials, always
 from headgate.brokers.rabbitmq.adapter import RabbitBroker
 from headgate.brokers.rabbitmq.options import Connection
 from headgate.local.cache import Say
@@ -40,14 +40,20 @@ async def rabbit(servers: Run, request: pytest.FixtureRequest, aloud: Say) -> As
 
 
 def connect(
-    server: LocalRabbit, vhost: str, *, user: str = "", password: str = "", limits: Limits = UNHURRIED
+    server: LocalRabbit,
+    vhost: str,
+    *,
+    user: str = "",
+    password: str = "",
+    limits: Limits = UNHURRIED,
+    may_act: Callable[[], bool] = always,
 ) -> RabbitBroker:
     """The adapter, logged in as the administrator or as somebody."""
     values = {
         "username": (user or server.username).encode(),
         "password": (password or server.password).encode(),
     }
-    return RabbitBroker(Connection(server.management_url, vhost), limits, Credentials(values))
+    return RabbitBroker(Connection(server.management_url, vhost), limits, Credentials(values), may_act)
 
 
 @pytest_asyncio.fixture

@@ -119,8 +119,7 @@ async def test_a_virtual_host_that_is_not_there_is_told_as_that(place: Place) ->
 
 
 async def test_nothing_is_sent_once_another_operator_acts(place: Place) -> None:
-    broker = connect(place.server, place.vhost)
-    broker._api._may_act = lambda: False
+    broker = connect(place.server, place.vhost, may_act=lambda: False)
     assert await reason(broker, exchange()) == "LeaseLost"
     assert await place.hand.names("policies") == set()
 
