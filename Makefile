@@ -9,10 +9,10 @@ STAMP := $(VENV)/.installed
 AT_ONCE ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint fmt types imports unit contract kube faults e2e gen verify lock sim reality bench clean
+.PHONY: help setup demo test lint fmt types imports unit contract kube faults e2e gen verify lock sim reality bench test-brokers clean
 
 help: ## Show what can be made
-	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-10s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## Make .venv with every dependency at its locked version
 
@@ -57,6 +57,11 @@ kube: setup ## The operator on a real control plane
 
 faults: setup ## Harm every call of operator and mover (about six minutes; not part of `make test`)
 	@echo "==> fault tests (every call of a life goes wrong in every way: about six minutes)"; $(BIN)/pytest -q tests/faults
+
+test-brokers: setup ## The same on real Kafka and RabbitMQ servers (needs Java 17, Maven, Debian's apt)
+	@echo "==> Kafka and RabbitMQ: the first run fetches their servers (about five minutes)"
+	@$(BIN)/python -u -c 'from headgate.local.brokers import obtain_every; obtain_every(print)'
+	@$(BIN)/pytest -q -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder tests/brokers
 
 e2e: setup ## Numbered messages through failing workers
 	@echo "==> end-to-end: 20,000 numbered messages, twice (about three minutes)"; $(BIN)/pytest -q tests/e2e

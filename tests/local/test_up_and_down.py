@@ -63,7 +63,7 @@ async def headgate(*words: str) -> asyncio.subprocess.Process:
 
 
 @asynccontextmanager
-async def up(directory: Path, *words: str) -> AsyncIterator[Up]:
+async def up(directory: Path, *words: str, limit: float = 60) -> AsyncIterator[Up]:
     """Start one and wait until it says that it is ready; end it in any case."""
     process = await headgate("local", "up", "--dir", str(directory), *words)
     try:
@@ -72,7 +72,7 @@ async def up(directory: Path, *words: str) -> AsyncIterator[Up]:
             assert process.returncode is None, "it ended before it was ready"
             return (directory / "env").exists()
 
-        await until(f"{directory / 'env'} is written", ready, limit=60)
+        await until(f"{directory / 'env'} is written", ready, limit=limit)
         yield Up(directory, process)
     finally:
         with suppress(ProcessLookupError):

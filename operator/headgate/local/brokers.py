@@ -66,6 +66,19 @@ def obtain(names: Collection[str], say: Say = silent) -> None:
         obtain_rabbitmq(say=say)
 
 
+def obtain_every(say: Say = silent) -> None:
+    """Have every version of Kafka and RabbitMQ at hand that tests start."""
+    _needs_client()
+    from headgate.local.jars import VERSIONS  # noqa: PLC0415  (as in `obtain`)
+    from headgate.local.kafka import obtain_kafka  # noqa: PLC0415
+    from headgate.local.rabbitmq import SUITES, obtain_rabbitmq  # noqa: PLC0415
+
+    for version in VERSIONS:
+        obtain_kafka(version, say)
+    for suite in SUITES:
+        obtain_rabbitmq(suite, say)
+
+
 def _needs_client() -> None:
     try:
         import confluent_kafka  # noqa: F401, PLC0415  (only whether it is there)
