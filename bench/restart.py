@@ -140,7 +140,8 @@ async def measure(objects: int) -> list[Figure]:
             await program.ready()
             await estate(stage, [f"topic-{number:05}" for number in range(objects)], groups=groups)
             await asyncio.sleep(REST)
-            reads = READS_BESIDE + await stage.streams("") if groups else READS  # one for every stream there is
+            # one for every stream there is
+            reads = READS_BESIDE + await stage.streams("") if groups else READS
             program, counts = await restarted(stage, program, label, reads=reads)
             tries = []
             for number in range(TRIES):

@@ -220,7 +220,7 @@ async def disabled(scene: Scene) -> None:
 
 @play("needs of groups on different brokers add up")
 async def two_brokers(scene: Scene) -> None:
-    rule = {"maxReplicas": 12}
+    rule = {"maxReplicas": 60}
     await scene.scaled("alone", events=MANY, rule=rule)
     await scene.topic("left", MANY)
     await scene.topic("right", MANY, broker="second")

@@ -5,8 +5,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from tests.unit.engine.autoscaling import LATE, Bench, Cluster, bench, member, ref
-from tests.unit.engine.test_sampler import Queue
-from tests.unit.engine.test_sampler import bench as looks
+from tests.unit.engine.sampling import Queue
+from tests.unit.engine.sampling import bench as looks
 
 from headgate.kube.values import Named, Scale
 
