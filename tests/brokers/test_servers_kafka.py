@@ -17,6 +17,7 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
+from kafka import KafkaAdminClient
 from tests.broker_servers import kafka_server
 
 from headgate.local.cache import Say
@@ -218,3 +219,19 @@ async def test_a_wrong_password_does_not_open(servers: Run) -> None:
         for mechanism in server.guard.mechanisms:
             wrong = server.client("ada", mechanism) | {"sasl.password": "guessed"}
             assert not await answers(admin(wrong), 2)
+
+
+def share_level(server: LocalKafka) -> int:
+    """The level of share groups that the server ended up with; 0 where there are none."""
+    client = KafkaAdminClient(bootstrap_servers=server.bootstrap)
+    try:
+        found = client.describe_features().get("share.version", {})
+        return int(found.get("finalized", (0, 0))[1])
+    finally:
+        client.close()
+
+
+async def test_features_have_the_levels_that_were_asked_for(servers: Run, kafka: LocalKafka) -> None:
+    assert await asyncio.to_thread(share_level, kafka) == 2
+    async with kafka_server(servers, "kafka-features", features={"share.version": 0}) as server:
+        assert await asyncio.to_thread(share_level, server) == 0

@@ -101,7 +101,7 @@ class LocalKafka:
             await listening(HOST, self.seat.internal_port, limit=START_LIMIT)
             client = admin(self.internal)
             await _until(f"{self.name} is in its cluster", lambda: self.seat.number in brokers(client))
-            await _until(f"{self.name} serves groups", lambda: coordinates(client))
+            await _until(f"{self.name} serves groups", lambda: coordinates(self.internal))
 
         await served(self.process, up(), reason="KafkaFailed")
 
