@@ -29,6 +29,12 @@ FITS = {
     "room to spare counts": ((even(9.0, None),), 0.9, 24, 10),
     "a large partition has a replica with few others": ((Share(2.0, 0.8, 24),), 1.0, 24, 6),
     "a partition that nobody can help has one nearly to itself": ((Share(3.2, 2.0, 24),), 1.0, 24, 8),
+    "a partition that is too much for anybody takes no more than one for each": (
+        (Share(2.5, 2.5, 2),),
+        1.0,
+        24,
+        2,
+    ),
     "one partition takes one": ((even(3.0, 1),), 1.0, 24, 1),
     "a queue beside partitions goes on where these end": ((even(2.0, 4), even(3.0, None)), 1.0, 24, 6),
     "several topics add up": ((even(2.0, 8), even(2.0, 8)), 1.0, 24, 4),
