@@ -27,7 +27,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: setup ## Play the whole story on this machine: cluster, broker, workers, faults
 	@$(BIN)/headgate demo $(if $(KEEP),--keep)
 
-test: setup lint types imports verify unit contract kube e2e ## Prove it, fast failures first
+test: setup lint types imports verify unit contract kube ## Prove it, fast failures first
 
 lint: setup ## Style and formatting
 	@echo "==> lint"; $(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
@@ -55,7 +55,7 @@ kube: setup ## The operator on a real control plane
 	@$(BIN)/python -u -c 'from headgate.local.binaries import resolve; resolve(print)'
 	@$(BIN)/pytest -q -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder tests/local tests/kube
 
-faults: setup ## Harm every call of operator and mover (about six minutes; not part of `make test`)
+faults: setup ## Harm every call of operator and mover (about six minutes; CI runs it after `make test`)
 	@echo "==> fault tests (every call of a life goes wrong in every way: about six minutes)"; $(BIN)/pytest -q tests/faults
 
 test-brokers: setup ## The same on real Kafka and RabbitMQ servers (needs Java 17, Maven, Debian's apt)
@@ -63,7 +63,7 @@ test-brokers: setup ## The same on real Kafka and RabbitMQ servers (needs Java 1
 	@$(BIN)/python -u -c 'from headgate.local.brokers import obtain_every; obtain_every(print)'
 	@$(BIN)/pytest -q -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder tests/brokers
 
-e2e: setup ## Numbered messages through failing workers
+e2e: setup ## Numbered messages through failing workers (CI runs it after `make test`)
 	@echo "==> end-to-end: 20,000 numbered messages, twice (about three minutes)"; $(BIN)/pytest -q tests/e2e
 
 gen: setup ## Regenerate CRDs, field tables, RBAC
