@@ -54,6 +54,7 @@ class Resource:
     )  # created after these, deleted before them
 
     holds_data: ClassVar[bool] = True  # a vanished one is a loss that a person has to see
+    reads: ClassVar[bool] = False  # it is how a group reads the topic that it needs first
     bears_mark: ClassVar[bool] = True  # the broker has room for its owner's mark
 
     def field_class(self, name: str) -> FieldClass:

@@ -41,7 +41,7 @@ class Readers:
         self, ref: Ref, group: Group | None, compiled: Compiled, *, there: bool, incarnation: str
     ) -> None:
         """Take note of how a group compiled; one that does not is no longer read."""
-        readers = [resource for resource in compiled.resources if not resource.holds_data and resource.needs]
+        readers = [resource for resource in compiled.resources if resource.reads and resource.needs]
         if group is None or not readers:
             self._placed.pop(ref, None)
             return

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 SILENCE = 150.0  # seconds without a bookmark after which a watch counts as dead: two of them missed, and a reconnect
 ENGINE_STOP = 5.0  # seconds for what is under way
 LEASE_STOP = 2.0
-HEAD_START = 1.0  # seconds at most in which the engine acts on what was listed before anything is watched
+HEAD_START = 2.0  # seconds at most in which the engine acts on what was listed before anything is watched
 
 
 class Engine(Inbox, Protocol):

@@ -97,6 +97,7 @@ class KafkaGroup(Resource):
 
     bears_mark: ClassVar[bool] = False
     holds_data: ClassVar[bool] = False
+    reads: ClassVar[bool] = True
 
     def resumed_at(self, position: str, identity: str) -> Self:
         """The same group, continuing with the first offset that was not settled.

@@ -174,6 +174,7 @@ class Consumer(Resource):
     metadata: tuple[tuple[str, str], ...] | None = setting(reset=())
 
     holds_data: ClassVar[bool] = False
+    reads: ClassVar[bool] = True
 
     def resumed_at(self, position: str, identity: str) -> Self:
         """The same consumer, made anew right behind the last settled sequence.

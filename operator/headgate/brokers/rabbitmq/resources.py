@@ -7,7 +7,7 @@ setting that is None as it was read belongs to a part that is not there and can 
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import ClassVar, Final
 
 from headgate.brokers.rabbitmq.names import UNROUTED_NAME
 from headgate.core.resource import FieldClass, Key, Resource, setting
@@ -106,6 +106,8 @@ class Queue(_Managed):
     consumer_timeout: timedelta | None = setting(reset=_NONE)
     delay: Delay | None = setting(reset=Delay())
     steps: tuple[timedelta, ...] | None = setting(reset=())
+
+    reads: ClassVar[bool] = True  # and holds what its group has not read: gone, it is a loss
 
 
 def exchange_key(name: str) -> Key:
