@@ -81,7 +81,7 @@ class Operator:
         self._settings = settings
         self._branches: dict[Ref, Branch] = {}
         self._gauges = Gauges(metrics)
-        self._unplaced = Unplaced(self.shared, self._placed, self._is_known)
+        self._unplaced = Unplaced(self.shared, self._placed, self._is_known, self._hand_over)
         self._autoscaler = Autoscaler(
             kube, self._members, self._lag, clock=_wall, on_change=self._one_dirty, on_scaled=self._on_scaled
         )
@@ -225,6 +225,13 @@ class Operator:
 
     def _one_dirty(self, ref: Ref) -> None:
         self._dirty((ref,))
+
+    def _hand_over(self, ref: Ref) -> None:
+        """What lived on no EventBroker when it was told of has one by now, and that decides."""
+        home = self.world.broker_of(ref)
+        if home is not None:
+            self._grow(home)
+        self._one_dirty(ref)
 
     def _queue_of(self, ref: Ref) -> Any:  # noqa: ANN401  (a DirtyQueue[Ref])
         entry = self.world.entries.get(ref)

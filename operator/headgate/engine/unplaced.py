@@ -51,13 +51,18 @@ class Unplaced:
     """Reports on objects that no broker's worker looks at."""
 
     def __init__(
-        self, shared: Shared, placed: Callable[[Ref], Placed | None], is_known: Callable[[Ref], bool]
+        self,
+        shared: Shared,
+        placed: Callable[[Ref], Placed | None],
+        is_known: Callable[[Ref], bool],
+        hand_over: Callable[[Ref], None],
     ) -> None:
         self.queue: DirtyQueue[Ref] = DirtyQueue(shared.monotonic, shared.jitter)
         self.looked = False
         self._shared = shared
         self._placed = placed
         self._is_known = is_known
+        self._hand_over = hand_over
         self._departures = Departures(shared, self.queue)
 
     async def run(self) -> None:
@@ -68,25 +73,33 @@ class Unplaced:
             await self.queue.wait(RESYNC)
 
     async def _one(self, ref: Ref) -> None:
-        entry = self._shared.world.entries.get(ref)
-        if entry is None:
-            return
-        if self._is_early(entry):
-            self.queue.at(ref, EARLY)
-            return
         try:
             async with self._shared.gate:
-                if entry.leaving and not self._is_needed(entry):
-                    await self._departures.orphan(entry)
-                else:
-                    await self._shared.writer.report(entry, dump_status(self._status(entry)))
-            self.queue.settled(ref)
+                await self._look(ref)
         except KubeError as error:
             log.warning("%s: %s", ref, error)
             self.queue.retry(ref)
         except Exception:
             log.exception("%s: could not be reported on; it is looked at again", ref)
             self.queue.retry(ref)
+
+    async def _look(self, ref: Ref) -> None:
+        """Let go of an object, or report on it: as it is now, and only while it still lives on no broker."""
+        world = self._shared.world
+        entry = world.entries.get(ref)
+        if entry is None:
+            return
+        if world.broker_of(ref) is not None:
+            self._hand_over(ref)
+            return
+        if self._is_early(entry):
+            self.queue.at(ref, EARLY)
+            return
+        if entry.leaving and not self._is_needed(entry):
+            await self._departures.orphan(entry)
+        else:
+            await self._shared.writer.report(entry, dump_status(self._status(entry)))
+        self.queue.settled(ref)
 
     def _is_needed(self, entry: Entry) -> bool:
         """An EventBroker that cannot be read stays for those that live on it, like any other."""

@@ -122,18 +122,55 @@ async def test_a_policy_hears_of_a_group_as_soon_as_it_is_worked_out_and_never_a
     assert scene.used == [policy]
 
 
+def nobody(ref: Ref) -> None:
+    raise AssertionError(f"{ref} lives on no broker")
+
+
+async def test_what_has_found_its_broker_is_not_let_go_of_by_the_loop_for_those_that_have_none(
+    scene: Scene,
+) -> None:
+    topic = scene.declare("orders")
+    await scene.look(topic)
+    leaving = scene.cluster.touched("EventTopic", "orders", deletionTimestamp="2026-11-21T12:00:00Z")
+    scene.world.see("EventTopic", "MODIFIED", leaving)
+    handed = list[Ref]()
+    late = Unplaced(scene.shared, lambda _: None, lambda _: False, handed.append)
+    await late._one(topic)
+    assert (handed, late.queue.take()) == ([topic], ())
+    assert scene.world.entries[topic].guarded
+    await scene.look(topic)
+    assert not scene.holds("orders")
+
+
+async def test_who_was_told_of_before_its_broker_is_handed_to_the_loop_of_that(scene: Scene) -> None:
+    topic = scene.declare("orders")
+    kube, scrubber = cast("KubeClient", scene.cluster), cast("Any", None)
+    operator = Operator(kube, Settings(), installation="here", metrics=Metrics(), scrubber=scrubber)
+    for kind, name in scene.cluster.objects:
+        operator.see(kind, None, scene.cluster.touched(kind, name))
+    operator._running = True
+    try:
+        operator._hand_over(topic)
+        assert topic in operator._branches[MAIN].worker.queue.take()
+    finally:
+        tasks = operator._branches[MAIN].tasks
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def test_a_policy_keeps_what_was_reported_until_its_groups_are_known_again(scene: Scene) -> None:
     topic = scene.declare("orders")
     policy, queue, group = scene.declare_group("orders")
     await scene.look(queue, topic, group)
-    loop = Unplaced(scene.shared, scene.worker.readers.placed, lambda _: True)
+    loop = Unplaced(scene.shared, scene.worker.readers.placed, lambda _: True, nobody)
     await loop._one(policy)
     reported = scene.cluster.objects["RetryPolicy", "calm"]["status"]
     assert [each["group"] for each in reported["worst"]] == ["shop/billing"]
 
     passed = [0.0]
     shared = replace(scene.shared, monotonic=lambda: passed[0])
-    started_again = Unplaced(shared, lambda _: None, lambda _: False)
+    started_again = Unplaced(shared, lambda _: None, lambda _: False, nobody)
     await started_again._one(policy)
     assert scene.cluster.objects["RetryPolicy", "calm"]["status"] == reported
     assert started_again.queue.take() == ()
@@ -161,7 +198,7 @@ async def test_what_becomes_of_a_group_is_not_known_while_its_broker_was_never_r
 
 async def test_a_policy_nobody_ever_reported_on_does_not_wait_for_its_groups(scene: Scene) -> None:
     policy, _, _ = scene.declare_group("orders")
-    await Unplaced(scene.shared, lambda _: None, lambda _: False)._one(policy)
+    await Unplaced(scene.shared, lambda _: None, lambda _: False, nobody)._one(policy)
     assert scene.cluster.objects["RetryPolicy", "calm"]["status"]["usedBy"] == 1
 
 
