@@ -42,20 +42,20 @@ imports: setup ## Which layer may import which
 	@echo "==> imports"; $(BIN)/lint-imports --no-logo
 
 unit: setup ## Decisions: tables and laws
-	@echo "==> unit tests, their coverage, then the long laws and traces (about two and a half minutes)"; $(BIN)/pytest -q -n 2 tests/unit -m 'not unwatched' --cov --cov-report=
+	@echo "==> unit tests, their coverage, then the long laws and traces (about a minute and a half)"; $(BIN)/pytest -q -n 2 tests/unit -m 'not unwatched' --cov --cov-report=
 	@$(BIN)/coverage report --format=total | sed 's/^/coverage of all the package by unit tests alone, percent: /'
 	@echo "coverage of core, branches included:"; $(BIN)/coverage report --include='operator/headgate/core/*' --skip-covered --fail-under=100 | tail -n 4
 	@$(BIN)/pytest -q -n 2 tests/unit -m unwatched
 
 contract: setup ## One suite, every broker: the fake and real NATS servers
-	@echo "==> contract tests on real NATS servers (about a minute and a half)"; $(BIN)/pytest -q -n $(AT_ONCE) tests/contract
+	@echo "==> contract tests on real NATS servers (about a minute)"; $(BIN)/pytest -q -n $(AT_ONCE) tests/contract
 
 kube: setup ## The operator on a real control plane
-	@echo "==> the local cluster, and the operator on a real control plane (about eight minutes; the first run builds it, six more)"
+	@echo "==> the local cluster, and the operator on a real control plane (about six minutes; the first run builds it, seven more)"
 	@$(BIN)/python -u -c 'from headgate.local.binaries import resolve; resolve(print)'
 	@$(BIN)/pytest -q -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder tests/local tests/kube
 
-faults: setup ## Harm every call of operator and mover (about six minutes; CI runs it after `make test`)
+faults: setup ## Harm every call of operator and mover (about six minutes; not part of CI)
 	@echo "==> fault tests (every call of a life goes wrong in every way: about six minutes)"; $(BIN)/pytest -q tests/faults
 
 test-brokers: setup ## The same on real Kafka and RabbitMQ servers (needs Java 17, Maven, Debian's apt)
@@ -64,7 +64,7 @@ test-brokers: setup ## The same on real Kafka and RabbitMQ servers (needs Java 1
 	@$(BIN)/pytest -q -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder tests/brokers
 
 e2e: setup ## Numbered messages through failing workers (CI runs it after `make test`)
-	@echo "==> end-to-end: 20,000 numbered messages, twice (about three minutes)"; $(BIN)/pytest -q tests/e2e
+	@echo "==> end-to-end: 20,000 numbered messages, twice (about two minutes)"; $(BIN)/pytest -q tests/e2e
 
 gen: setup ## Regenerate CRDs, field tables, RBAC
 	@$(BIN)/python -m headgate.local.generate
