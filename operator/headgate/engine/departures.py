@@ -75,7 +75,8 @@ class Departures:
         if declared is None or entry.ref.kind in {BROKER, POLICY}:
             return False
         record, policy = declared.record, deletion_policy(declared.spec)
-        if not record.identity or policy is DeletionPolicy.RETAIN:
+        made = bool(record.identity) or entry.ref in self._shared.unrecorded
+        if not made or policy is DeletionPolicy.RETAIN:
             return False
         if record.origin is not Origin.ADOPTED:
             return True

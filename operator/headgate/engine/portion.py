@@ -53,6 +53,7 @@ class Portion:
         """An object is gone: nothing of it is followed any more."""
         self._reports.forget(ref)
         self._sweep.note(ref, lost=False)
+        self._shared.unrecorded.discard(ref)
 
     async def settle(self, items: Iterable[Item], *, full: bool) -> None:
         """Bring some objects to a verdict and write it down. Raises Unreachable when the broker goes away."""
@@ -63,6 +64,8 @@ class Portion:
         self._earlier = made
         effects = Effects()
         if self._link.broker is not None:
+            made_for = {change.owner for change in made.changes if change.action is Action.CREATE}
+            self._shared.unrecorded.update(i.intent.ref for i in ready if i.intent.owner in made_for)
             effects = await enforce(self._link.broker, made.changes, AT_ONCE, self._shared.may_act)
         self._count(effects)
         standings = _standings(made, effects)
@@ -206,6 +209,7 @@ class Portion:
         found = Findings(item, own, refused, self._sweep.vanished, made, seen)
         written = await self._write(entry.ref, lambda: self._reports.write(entry, found, reread=reread))
         if written and intent.owner not in effects.unknown:
+            self._shared.unrecorded.discard(intent.ref)
             self._queue.settled(intent.ref)
 
     async def _unread(self, entry: Entry, unread: Unread, found: Findings) -> None:

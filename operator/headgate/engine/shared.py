@@ -45,6 +45,7 @@ class Shared:
     )  # when nothing of a namespace may take time any more
     begun: asyncio.Event = field(default_factory=asyncio.Event)  # something was settled, or nothing could be
     troubled: set[Ref] = field(default_factory=set)  # not Ready: any change at all may heal them
+    unrecorded: set[Ref] = field(default_factory=set)  # made in the broker, maybe, and no status says so yet
 
     def hurries(self, namespace: str) -> bool:
         """Whether what is in a namespace has to be let go at once, because our rights there are about to end."""

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any, cast
 
 import pytest
-from tests.unit.engine.scene import MAIN, Scene
+from tests.unit.engine.scene import MAIN, Scene, now
 
 from headgate.brokers.base import Unreachable
+from headgate.brokers.nats.times import written
 from headgate.core.estate import Ref
 from headgate.core.moves import DATA_KEY, load
 from headgate.engine.operator import Operator
@@ -54,6 +55,27 @@ async def test_an_object_deleted_in_the_middle_of_a_pass_takes_its_stream_with_i
     await scene.look(topic)
     assert not scene.holds("orders")
     assert ("EventTopic", "orders") not in scene.cluster.objects
+
+
+async def test_what_was_made_for_an_object_that_goes_before_that_was_written_down_waits_for_a_broker_that_is_away(
+    scene: Scene,
+) -> None:
+    topic = scene.declare("orders")
+
+    def delete() -> None:
+        body = scene.cluster.touched("EventTopic", "orders", deletionTimestamp=written(now()))
+        scene.world.see("EventTopic", "MODIFIED", body)
+
+    def away() -> None:
+        raise Unreachable("Unreachable", "the broker is away")
+
+    scene.broker.meanwhile["orders"] = delete
+    await scene.look(topic)
+    scene.broker.once_read = away
+    await scene.look(topic)
+    assert scene.world.entries[topic].guarded
+    await scene.look(topic)
+    assert (scene.holds("orders"), topic in scene.world.entries) == (False, False)
 
 
 async def test_an_edit_in_the_middle_of_a_pass_is_not_called_ready_before_it_is_done(scene: Scene) -> None:
