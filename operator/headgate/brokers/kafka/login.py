@@ -1,13 +1,12 @@
 """How to reach a cluster and who we are, in the words of the two client libraries. Connects to nothing itself."""
 
-import os
 import ssl
-import tempfile
 from collections.abc import Mapping
 from typing import Any, Final
 
 from headgate.brokers.base import Credentials, Refused
 from headgate.brokers.kafka.values import KafkaConnection
+from headgate.brokers.tls import tls_context
 
 INVALID: Final = "CredentialsInvalid"
 _MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
@@ -41,7 +40,7 @@ def second_settings(connection: KafkaConnection, credentials: Credentials, timeo
         "request_timeout_ms": max(1000, round(timeout * 1000)),
     }
     if connection.tls:
-        found["ssl_context"] = _context(credentials)
+        found["ssl_context"] = tls_context(credentials) or ssl.create_default_context()
     if connection.sasl:
         found["sasl_mechanism"] = connection.sasl
         found["sasl_plain_username"] = _text(credentials, "username")
@@ -79,31 +78,7 @@ def _text(credentials: Credentials, key: str) -> str:
 def _tls(credentials: Credentials) -> Mapping[str, str]:
     found = {"ssl.ca.pem": credentials.ca.decode()} if credentials.ca else {}
     if credentials.client:
-        _context(credentials)
+        tls_context(credentials)
         found["ssl.certificate.pem"] = credentials.client["tls.crt"].decode()
         found["ssl.key.pem"] = credentials.client["tls.key"].decode()
     return found
-
-
-def _context(credentials: Credentials) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cadata=credentials.ca.decode() if credentials.ca else None)
-        if credentials.client:
-            _load_client(context, credentials.client["tls.crt"], credentials.client["tls.key"])
-    except (ssl.SSLError, ValueError, KeyError):
-        raise Refused(
-            INVALID,
-            "ca.crt, tls.crt or tls.key of the TLS Secrets is missing or no usable PEM; put the right ones in",
-        ) from None
-    return context
-
-
-def _load_client(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """The library reads a chain from a file only; ours is readable by nobody else and gone when this returns."""
-    handle, path = tempfile.mkstemp(prefix="headgate-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(certificate.rstrip() + b"\n" + key)
-        context.load_cert_chain(path, password=lambda: "")
-    finally:
-        os.unlink(path)  # noqa: PTH108  (the counterpart of mkstemp)

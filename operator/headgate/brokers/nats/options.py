@@ -1,8 +1,6 @@
 """What the client library is given to connect with, made from named Secrets. Never writes a secret anywhere but into a private file that is gone at once."""
 
-import os
 import ssl
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +10,7 @@ from nats.aio.client import RawCredentials
 
 from headgate.api import NatsConnection
 from headgate.brokers.base import Credentials, Refused
+from headgate.brokers.tls import tls_context
 
 INVALID = "CredentialsInvalid"
 
@@ -37,7 +36,7 @@ def options(connection: NatsConnection, credentials: Credentials) -> Options:
     schemes = {server.partition("://")[0] for server in connection.servers}
     hidden, login = _login(credentials)
     return Options(
-        tls=_tls(credentials),
+        tls=tls_context(credentials),
         encrypted=connection.tls is not None or bool(schemes & {"tls", "wss"}),
         hidden=hidden,
         login=login,
@@ -105,29 +104,3 @@ def _guarded(check: Callable[[], None], secret: str) -> Callable[[], str]:
         return secret
 
     return reveal
-
-
-def _tls(credentials: Credentials) -> ssl.SSLContext | None:
-    if not credentials.ca and not credentials.client:
-        return None
-    try:
-        context = ssl.create_default_context(cadata=credentials.ca.decode() if credentials.ca else None)
-        if credentials.client:
-            _load_client(context, credentials.client["tls.crt"], credentials.client["tls.key"])
-    except (ssl.SSLError, ValueError, KeyError):
-        raise Refused(
-            INVALID,
-            "ca.crt, tls.crt or tls.key of the TLS Secrets is missing or no usable PEM; put the right ones in",
-        ) from None
-    return context
-
-
-def _load_client(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """The library reads a chain from a file only; ours is readable by nobody else and gone when this returns."""
-    handle, path = tempfile.mkstemp(prefix="headgate-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(certificate.rstrip() + b"\n" + key)
-        context.load_cert_chain(path, password=lambda: "")
-    finally:
-        os.unlink(path)  # noqa: PTH108  (the counterpart of mkstemp)

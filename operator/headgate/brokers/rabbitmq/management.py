@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import os
 import ssl
-import tempfile
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,6 +16,7 @@ from headgate.brokers.base import BrokerError, Credentials, Refused, Unknown, Un
 from headgate.brokers.pace import Pace
 from headgate.brokers.rabbitmq.options import Connection
 from headgate.brokers.rabbitmq.refusals import error_of
+from headgate.brokers.tls import tls_context
 
 Json = Any  # what the server sends is as deep as it likes
 
@@ -43,7 +42,7 @@ class Management:
         self.virtual_host = connection.virtual_host
         self._timeout, self._may_act = timeout, may_act
         self._login = _login(credentials)
-        self._tls = _tls(credentials)
+        self._tls = tls_context(credentials) or True  # True: whom the image trusts
         self._session: aiohttp.ClientSession | None = None
         self._broken = asyncio.Event()
         self.now = datetime.fromtimestamp(0, UTC)  # by the clock of the server, as its last answer told
@@ -215,29 +214,3 @@ def _login(credentials: Credentials) -> Mapping[str, str]:
     except (KeyError, UnicodeDecodeError):
         raise Refused(_INVALID, "the Secret lacks text under username and password; put both in") from None
     return {"Authorization": aiohttp.encode_basic_auth(user, password, encoding="utf-8")}
-
-
-def _tls(credentials: Credentials) -> ssl.SSLContext | bool:
-    if not credentials.ca and not credentials.client:
-        return True
-    try:
-        context = ssl.create_default_context(cadata=credentials.ca.decode() if credentials.ca else None)
-        if credentials.client:
-            _load_client(context, credentials.client["tls.crt"], credentials.client["tls.key"])
-    except (ssl.SSLError, ValueError, KeyError):
-        raise Refused(
-            _INVALID,
-            "ca.crt, tls.crt or tls.key of the TLS Secrets is missing or no usable PEM; put the right ones in",
-        ) from None
-    return context
-
-
-def _load_client(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """Chains are read from files only; ours is readable by nobody else and gone when this returns."""
-    handle, path = tempfile.mkstemp(prefix="headgate-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(certificate.rstrip() + b"\n" + key)
-        context.load_cert_chain(path, password=lambda: "")
-    finally:
-        os.unlink(path)  # noqa: PTH108  (the counterpart of mkstemp)
