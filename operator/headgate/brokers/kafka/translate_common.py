@@ -10,10 +10,10 @@ from headgate.api.types import format_duration, format_size
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.kafka.names import illegal
 from headgate.brokers.kafka.resources import INHERITED, NEVER_TOUCHED, normal
+from headgate.brokers.remarks import approximated, misnamed, refused
 from headgate.core.compiled import Effect, Note
-from headgate.core.outcomes import Finding, Outcome
+from headgate.core.outcomes import Finding
 
-SAFE_REPLICAS: Final = 3
 UNBOUNDED: Final = "-1"
 SEGMENT_AGE: Final = timedelta(days=7)  # Kafka's own
 SEGMENT_BYTES: Final = 1 << 30  # Kafka's own
@@ -39,29 +39,6 @@ class Barred:
     def finding(self) -> Finding:
         """As it stands in the way."""
         return refused("UnsupportedByBroker", self.field, self.message)
-
-
-def refused(reason: str, field: str, message: str) -> Finding:
-    """Something that only an edit can heal."""
-    return Finding(Outcome.REFUSED, reason, f"{field}: {message}", field)
-
-
-def approximated(field: str, message: str) -> Note:
-    """Done as near as possible."""
-    return Note(field, message, Effect.APPROXIMATED)
-
-
-def name_findings(name: str) -> Iterator[Finding]:
-    """Whether Kafka takes the name for a topic."""
-    if why := illegal(name):
-        yield refused("NameInvalid", "spec.externalName", f"the name {name} {why}; choose another")
-
-
-def replicas(declared: int | None, facts: BrokerFacts) -> int:
-    """Three where the cluster has room for three."""
-    if declared is not None:
-        return declared
-    return SAFE_REPLICAS if facts.nodes >= SAFE_REPLICAS else 1
 
 
 def replica_findings(declared: int | None, facts: BrokerFacts) -> Iterator[Finding]:
@@ -169,3 +146,8 @@ def native_findings(
         elif key in portable and value is not None:
             text = f"{portable[key]} speaks of it; declare it there, or null here to have it left alone"
             yield refused("InvalidSetting", field, text)
+
+
+def name_findings(name: str) -> Iterator[Finding]:
+    """Whether Kafka takes the name for a topic."""
+    return misnamed(name, illegal(name))

@@ -5,6 +5,7 @@ from typing import Final
 
 from headgate.api import Ordering, StartFrom
 from headgate.api.consumergroup import ConsumerGroupSpec
+from headgate.brokers import remarks
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.kafka import translate_common as common
 from headgate.brokers.kafka.names import LONGEST, due_topic, retry_topic
@@ -62,7 +63,7 @@ def _findings(group: Group, native: KafkaGroupNative) -> Iterator[Finding]:
                 f"a topic for its retries would be called {name}, which has {len(name)} characters, and Kafka takes at "
                 f"most {LONGEST}; give the group or its topic a shorter externalName"
             )
-            yield common.refused("NameInvalid", "spec.externalName", text)
+            yield remarks.refused("NameInvalid", "spec.externalName", text)
             return
 
 
@@ -85,16 +86,16 @@ def _notes(group: Group, native: KafkaGroupNative) -> Iterator[Note]:
             "an event that waits for its next attempt lets later ones pass: order holds for events that succeed at the "
             "first attempt; declare attempts: 1 in the RetryPolicy where it must hold for all"
         )
-        yield common.approximated("spec.ordering", text)
+        yield remarks.approximated("spec.ordering", text)
 
 
 def _reading(spec: ConsumerGroupSpec, native: KafkaGroupNative) -> Iterator[Note]:
     if spec.filter is not None and native.filter_by_worker:
         text = "every event is handed to the worker, which passes over the others; lag counts them too"
-        yield common.approximated("spec.filter", text)
+        yield remarks.approximated("spec.filter", text)
     if spec.concurrency is not None and spec.concurrency.total is not None:
         text = "Kafka bounds no number of events in flight: workers keep to concurrency.perReplica, and a partition has one reader"
-        yield common.approximated("spec.concurrency.total", text)
+        yield remarks.approximated("spec.concurrency.total", text)
     if spec.start.time is not None:
         text = "Kafka finds the first event by the time that its publisher gave it, or the broker where the topic says so"
-        yield common.approximated("spec.start.time", text)
+        yield remarks.approximated("spec.start.time", text)

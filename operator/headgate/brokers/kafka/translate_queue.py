@@ -6,6 +6,7 @@ from typing import Final
 from headgate.api import WhenFull
 from headgate.api.common import Storage
 from headgate.api.deadletterqueue import DeadLetterQueueSpec
+from headgate.brokers import remarks
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.kafka import translate_common as common
 from headgate.brokers.kafka.resources import TOPIC_CONFIGS, KafkaTopic, topic_key
@@ -19,7 +20,7 @@ PARTITIONS: Final = 1
 def compiled_queue(queue: Queue, facts: BrokerFacts) -> Compiled:
     """The topic, what it cannot be, and what was computed."""
     spec = queue.declared.spec
-    copies = common.replicas(queue.replicas, facts)
+    copies = remarks.replicas(queue.replicas, facts)
     topic = KafkaTopic(
         topic_key(queue.external_name),
         partitions=PARTITIONS,
@@ -59,7 +60,7 @@ def _notes(queue: Queue) -> Iterator[Note]:
     yield from common.retention_notes(spec.retention, PARTITIONS)
     if spec.max_message_size is not None:
         text = "Kafka bounds a batch as it is stored, compressed and with what describes it, not each dead letter"
-        yield common.approximated("spec.maxMessageSize", text)
+        yield remarks.approximated("spec.maxMessageSize", text)
 
 
 def _effective(queue: Queue, topic: KafkaTopic) -> dict[str, str]:

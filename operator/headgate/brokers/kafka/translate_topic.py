@@ -6,6 +6,7 @@ from typing import Final
 from headgate.api import WhenFull
 from headgate.api.common import Storage
 from headgate.api.eventtopic import Compaction, EventTopicSpec, MessageTTL
+from headgate.brokers import remarks
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.kafka import translate_common as common
 from headgate.brokers.kafka.resources import TOPIC_CONFIGS, KafkaTopic, topic_key
@@ -45,7 +46,7 @@ def _topic(topic: Topic, facts: BrokerFacts, native: KafkaTopicNative) -> KafkaT
     return KafkaTopic(
         topic_key(topic.external_name),
         partitions=partitions_of(topic),
-        replicas=common.replicas(topic.replicas, facts),
+        replicas=remarks.replicas(topic.replicas, facts),
         **common.settled(TOPIC_CONFIGS, _configs(topic, facts), native.configs),
     )
 
@@ -63,7 +64,7 @@ def _configs(topic: Topic, facts: BrokerFacts) -> Mapping[str, str]:
 
 def _in_sync(topic: Topic, facts: BrokerFacts) -> int:
     declared = topic.declared.spec.min_in_sync_replicas
-    return declared if declared is not None else common.majority(common.replicas(topic.replicas, facts))
+    return declared if declared is not None else common.majority(remarks.replicas(topic.replicas, facts))
 
 
 def _findings(topic: Topic, facts: BrokerFacts, native: KafkaTopicNative) -> Iterator[Finding]:
@@ -75,15 +76,15 @@ def _findings(topic: Topic, facts: BrokerFacts, native: KafkaTopicNative) -> Ite
     yield from _copies(topic, facts, native)
     if spec.retention.max_bytes is not None and spec.partitions is None:
         text = "Kafka bounds each partition, so maxBytes has to be divided among a known number; declare it"
-        yield common.refused("InvalidSetting", "spec.partitions", text)
+        yield remarks.refused("InvalidSetting", "spec.partitions", text)
 
 
 def _copies(topic: Topic, facts: BrokerFacts, native: KafkaTopicNative) -> Iterator[Finding]:
     """What the broker takes without a word and what then blocks publishers or loses events."""
-    copies, in_sync = common.replicas(topic.replicas, facts), _in_sync(topic, facts)
+    copies, in_sync = remarks.replicas(topic.replicas, facts), _in_sync(topic, facts)
     if in_sync > copies:
         text = f"{in_sync} copies must have an event and there are {copies}, so nothing could be published; declare at most {copies}"
-        yield common.refused("InvalidSetting", "spec.minInSyncReplicas", text)
+        yield remarks.refused("InvalidSetting", "spec.minInSyncReplicas", text)
     elif in_sync == copies > 1:
         text = f"spec.minInSyncReplicas: all {copies} copies must have an event, so one broker that is down stops publishers; declare less, or more replicas"
         yield Finding(Outcome.WARNING, "NoCopyToSpare", text, "spec.minInSyncReplicas")
@@ -122,16 +123,16 @@ def _notes(topic: Topic) -> Iterator[Note]:
     yield from common.retention_notes(spec.retention, spec.partitions or 1)
     if spec.compaction is Compaction.LATEST_PER_KEY:
         text = "older events of a key stay until Kafka cleans up, and one without a key is refused to its publisher"
-        yield common.approximated("spec.compaction", text)
+        yield remarks.approximated("spec.compaction", text)
     if spec.max_message_size is not None:
         text = "Kafka bounds a batch as it is stored, compressed and with what describes it, not each event"
-        yield common.approximated("spec.maxMessageSize", text)
+        yield remarks.approximated("spec.maxMessageSize", text)
     if spec.deduplication is not None:
         text = (
             "Kafka recognises what one running producer sends again (enable.idempotence), for as long as it runs; what is "
             "published again by another one is stored twice"
         )
-        yield common.approximated("spec.deduplication", text)
+        yield remarks.approximated("spec.deduplication", text)
 
 
 def _effective(topic: Topic, wanted: KafkaTopic, native: KafkaTopicNative) -> dict[str, str]:

@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Final
 
 from headgate.api import EventBrokerSpec
+from headgate.brokers import remarks
 from headgate.brokers.base import BrokerFacts
-from headgate.brokers.nats import translate_common as common
 from headgate.brokers.nats.names import ADVISORY_SUBJECTS
 from headgate.brokers.nats.resources import ADVISORIES, Stream, consumer_key, stream_key
 from headgate.brokers.nats.translate_group import compiled_group
@@ -42,7 +42,7 @@ def infrastructure(facts: BrokerFacts, spec: EventBrokerSpec) -> tuple[Resource,
             retention="limits",
             storage="file",
             discard="old",
-            num_replicas=common.replicas(possible, facts),
+            num_replicas=remarks.replicas(possible, facts),
             max_age=_ADVISORY_AGE,
             max_bytes=_ADVISORY_BYTES,
         ),

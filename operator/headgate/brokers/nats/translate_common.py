@@ -8,30 +8,12 @@ from headgate.brokers.base import BrokerFacts
 from headgate.brokers.nats.names import illegal
 from headgate.brokers.nats.resources import Since
 from headgate.brokers.nats.times import written
-from headgate.core.outcomes import Finding, Outcome
+from headgate.brokers.remarks import misnamed, refused
+from headgate.core.outcomes import Finding
 from headgate.core.resource import Resource, reset_value, settings_of
 
 UNBOUNDED: Final = -1
 MOST_REPLICAS: Final = 5
-SAFE_REPLICAS: Final = 3
-
-
-def refused(reason: str, field: str, message: str) -> Finding:
-    """Something that only an edit can heal."""
-    return Finding(Outcome.REFUSED, reason, f"{field}: {message}", field)
-
-
-def name_findings(name: str) -> Iterator[Finding]:
-    """Whether JetStream takes the name."""
-    if why := illegal(name):
-        yield refused("NameInvalid", "spec.externalName", f"the name {name} {why}; choose another")
-
-
-def replicas(declared: int | None, facts: BrokerFacts) -> int:
-    """Three where the cluster has room for three."""
-    if declared is not None:
-        return declared
-    return SAFE_REPLICAS if facts.nodes >= SAFE_REPLICAS else 1
 
 
 def replica_findings(declared: int | None, facts: BrokerFacts) -> Iterator[Finding]:
@@ -75,3 +57,8 @@ def time_text(value: datetime | None) -> str | None:
 def metadata(value: Mapping[str, str] | None) -> tuple[tuple[str, str], ...] | None:
     """User metadata as a value."""
     return None if value is None else tuple(sorted(value.items()))
+
+
+def name_findings(name: str) -> Iterator[Finding]:
+    """Whether JetStream takes the name."""
+    return misnamed(name, illegal(name))

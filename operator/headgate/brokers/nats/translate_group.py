@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from headgate.api import NativeNatsGroup, OnExhausted, Ordering, PriorityPolicy, StartFrom
 from headgate.api.consumergroup import ConsumerGroupSpec
+from headgate.brokers import remarks
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.nats import translate_common as common
 from headgate.brokers.nats.binding import binding
@@ -152,13 +153,13 @@ def _findings(group: Group, consumer: Consumer, facts: BrokerFacts) -> Iterator[
     yield from common.too_new(consumer, CONSUMER_SINCE, _FIELDS, facts)
     if native.priority_policy is PriorityPolicy.PRIORITIZED and 0 < facts.level < _PRIORITIZED_LEVEL:
         text = f"prioritized needs NATS server 2.12 or newer, this is {facts.server_version}"
-        yield common.refused("UnsupportedByServer", "spec.native.nats.priorityPolicy", text)
+        yield remarks.refused("UnsupportedByServer", "spec.native.nats.priorityPolicy", text)
     if spec.ordering is Ordering.PER_KEY:
         text = "order per key is not kept on JetStream yet; declare None, or Total where one event at a time is enough"
-        yield common.refused("NotYet", "spec.ordering", text)
+        yield remarks.refused("NotYet", "spec.ordering", text)
     for one, other in collisions(consumer.filter_subjects or ()):
         text = f"JetStream takes no filters that overlap: {one} and {other}; leave out the narrower one"
-        yield common.refused("FiltersOverlap", "spec.filter.subjects", text)
+        yield remarks.refused("FiltersOverlap", "spec.filter.subjects", text)
 
 
 def _effective(group: Group, consumer: Consumer) -> dict[str, str]:

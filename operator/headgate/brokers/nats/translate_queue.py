@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from headgate.api import WhenFull
+from headgate.brokers import remarks
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.nats import translate_common as common
 from headgate.brokers.nats.names import own_subjects
@@ -21,7 +22,7 @@ def compiled_queue(queue: Queue, facts: BrokerFacts) -> Compiled:
         subjects=(own_subjects(queue.external_name),),
         retention="limits",
         storage=str(spec.storage).lower(),
-        num_replicas=common.replicas(queue.replicas, facts),
+        num_replicas=remarks.replicas(queue.replicas, facts),
         max_age=spec.retention.max_age or timedelta(0),
         max_bytes=common.or_unbounded(spec.retention.max_bytes),
         max_msgs=common.or_unbounded(spec.retention.max_messages),

@@ -10,6 +10,7 @@ from headgate.api.eventtopic import Compaction, EventTopicSpec, MessageTTL
 from headgate.api.nats_topic import Placement as NativePlacement
 from headgate.api.nats_topic import StreamSource, SubjectTransform
 from headgate.api.types import format_duration
+from headgate.brokers import remarks
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.nats import translate_common as common
 from headgate.brokers.nats.names import own_subjects
@@ -86,7 +87,7 @@ def _stream(topic: Topic, facts: BrokerFacts) -> Stream:
         else tuple(sorted((*subjects_of(topic), own_subjects(topic.external_name)))),
         retention=str(native.retention or "limits"),
         storage=str(spec.storage).lower(),
-        num_replicas=common.replicas(topic.replicas, facts),
+        num_replicas=remarks.replicas(topic.replicas, facts),
         max_age=spec.retention.max_age or timedelta(0),
         max_bytes=common.or_unbounded(spec.retention.max_bytes),
         max_msgs=common.or_unbounded(spec.retention.max_messages),
@@ -197,7 +198,7 @@ def _findings(topic: Topic, stream: Stream, facts: BrokerFacts) -> Iterator[Find
     yield from common.too_new(stream, STREAM_SINCE, _FIELDS, facts)
     if spec.partitions is not None:
         text = "JetStream has no partitions; leave it out, or declare keyBuckets"
-        yield common.refused("UnsupportedByBroker", "spec.partitions", text)
+        yield remarks.refused("UnsupportedByBroker", "spec.partitions", text)
 
 
 def _notes(topic: Topic) -> Iterator[Note]:

@@ -11,7 +11,7 @@ from headgate.brokers.base import BrokerFacts
 from headgate.brokers.rabbitmq.facts import CONSUMER_TIMEOUT, DELAYED_RETRY
 from headgate.brokers.rabbitmq.options import GroupOptions
 from headgate.brokers.rabbitmq.resources import Delay
-from headgate.brokers.rabbitmq.translate_common import approximated
+from headgate.brokers.remarks import approximated
 from headgate.core.compiled import Note, Retry
 from headgate.core.retry import waits
 

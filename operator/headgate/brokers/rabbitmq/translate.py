@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Final
 
+from headgate.brokers import remarks
 from headgate.brokers.base import BrokerFacts
-from headgate.brokers.rabbitmq import translate_common as common
 from headgate.brokers.rabbitmq.options import GroupOptions, Options, TopicOptions
 from headgate.brokers.rabbitmq.resources import UNROUTED, Exchange, exchange_key, queue_key
 from headgate.brokers.rabbitmq.translate_group import compiled_group
@@ -53,7 +53,7 @@ def infrastructure(facts: BrokerFacts, replicas: int | None) -> tuple[Resource, 
             replay_max_age=_UNROUTED_AGE,
             replay_max_bytes=_UNROUTED_BYTES,
             replay_segment_bytes=_UNROUTED_SEGMENT,
-            replay_copies=common.copies(possible, facts),
+            replay_copies=remarks.replicas(possible, facts),
             replay_shadowed_by="",
         ),
     )

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 
 from headgate.api import OnExhausted, Ordering, StartFrom
+from headgate.brokers import remarks
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.rabbitmq import translate_common as common
 from headgate.brokers.rabbitmq.binding import binding
@@ -63,7 +64,7 @@ def _queue(group: Group, facts: BrokerFacts, options: GroupOptions, kept: Waits)
         needs=(exchange_key(group.topic.external_name), *needs),
         type=QUORUM,
         single_active_consumer=group.declared.spec.ordering is Ordering.TOTAL,
-        copies=common.copies(group.topic.replicas, facts),
+        copies=remarks.replicas(group.topic.replicas, facts),
         bindings=_bindings(group),
         delivery_limit=_delivery_limit(group),
         dead_letters=dead,
@@ -107,46 +108,48 @@ def _findings(group: Group) -> Iterator[Finding]:
     yield from common.name_findings(group.external_name)
     for subject in _filters(group):
         if why := unbindable(subject):
-            yield common.refused("InvalidSetting", "spec.filter.subjects", f"{subject} {why}; choose another")
+            yield remarks.refused(
+                "InvalidSetting", "spec.filter.subjects", f"{subject} {why}; choose another"
+            )
     if group.queue is not None and group.queue.external_name == group.external_name:
         text = f"{group.external_name} is the name of its dead-letter queue too; choose another"
-        yield common.refused("NameInvalid", "spec.externalName", text)
+        yield remarks.refused("NameInvalid", "spec.externalName", text)
 
 
 def _impossible(group: Group) -> Iterator[tuple[Finding, Note]]:
     spec = group.declared.spec
     if spec.ordering is Ordering.PER_KEY:
         text = "a queue keeps no order per key; declare None, or Total where one event at a time is enough"
-        yield common.impossible("spec.ordering", text)
+        yield remarks.impossible("spec.ordering", text)
     if spec.start.from_ is StartFrom.TIME:
         text = (
             "a queue holds what was published since it was made; declare Latest, and replay the time before"
         )
-        yield common.impossible("spec.start.time", text)
+        yield remarks.impossible("spec.start.time", text)
     if spec.native is not None and spec.native.nats is not None:
-        yield common.impossible("spec.native.nats", "this broker is RabbitMQ; take the block away")
+        yield remarks.impossible("spec.native.nats", "this broker is RabbitMQ; take the block away")
 
 
 def _notes(group: Group, options: GroupOptions) -> Iterator[Note]:
     spec = group.declared.spec
     if spec.start.from_ is StartFrom.EARLIEST:
         text = "the queue gets what is published since it was made; what the replay stream holds from before takes a Replay"
-        yield common.approximated("spec.start.from", text)
+        yield remarks.approximated("spec.start.from", text)
     if spec.ordering is Ordering.TOTAL:
         text = (
             "one consumer at a time gets events, as many as it prefetches; an event that is tried again may come after "
             "later ones unless the prefetch is 1"
         )
-        yield common.approximated("spec.ordering", text)
+        yield remarks.approximated("spec.ordering", text)
     if spec.concurrency is not None and spec.concurrency.total is not None:
         text = "a queue hands out what its consumers prefetch; the whole is perReplica times the replicas"
-        yield common.approximated("spec.concurrency.total", text)
+        yield remarks.approximated("spec.concurrency.total", text)
     if group.queue is None and group.policy.on_exhausted is OnExhausted.DEAD_LETTER:
         text = (
             "without a dead-letter queue nothing is ever given up: an event that always fails is tried without end; "
             "declare one, or onExhausted: Drop in the policy"
         )
-        yield common.approximated("spec.deadLetterQueueRef", text)
+        yield remarks.approximated("spec.deadLetterQueueRef", text)
     if not options.reject_when_full:
         text = "dead letters are moved at most once: a queue that drops its oldest cannot wait for a confirmation"
-        yield common.approximated("spec.backlog.whenFull", text)
+        yield remarks.approximated("spec.backlog.whenFull", text)

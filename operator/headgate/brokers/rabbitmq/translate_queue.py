@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from headgate.api import WhenFull
 from headgate.api.common import Storage
+from headgate.brokers import remarks
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.rabbitmq import translate_common as common
 from headgate.brokers.rabbitmq.resources import (
@@ -30,7 +31,7 @@ def compiled_queue(queue: DeclaredQueue, facts: BrokerFacts) -> Compiled:
         queue_key(queue.external_name),
         type=QUORUM,
         single_active_consumer=False,
-        copies=common.copies(queue.replicas, facts),
+        copies=remarks.replicas(queue.replicas, facts),
         bindings=(),
         delivery_limit=ENDLESS,
         dead_letters=DeadLetters(),
@@ -59,15 +60,15 @@ def _notes(queue: DeclaredQueue) -> Iterator[Note]:
     spec = queue.declared.spec
     if spec.retention.max_age is not None:
         text = "entries are taken away when they are too old and have reached the head of the queue"
-        yield common.approximated("spec.retention.maxAge", text)
+        yield remarks.approximated("spec.retention.maxAge", text)
     if spec.max_message_size is not None:
         text = (
             "the server has one limit for all messages (max_message_size in its configuration); that of the queue is "
             "not enforced"
         )
-        yield common.approximated("spec.maxMessageSize", text)
+        yield remarks.approximated("spec.maxMessageSize", text)
     if spec.storage is Storage.MEMORY:
         text = (
             "quorum queues are always on disk, so dead letters survive restarts although Memory is declared"
         )
-        yield common.approximated("spec.storage", text)
+        yield remarks.approximated("spec.storage", text)

@@ -7,6 +7,7 @@ from typing import Final
 from headgate.api import WhenFull
 from headgate.api.common import Storage
 from headgate.api.eventtopic import Compaction, MessageTTL
+from headgate.brokers import remarks
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.rabbitmq import translate_common as common
 from headgate.brokers.rabbitmq.names import UNROUTED_NAME, binding_key, replay_name, unbindable
@@ -59,7 +60,7 @@ def _exchange(topic: Topic, facts: BrokerFacts, options: TopicOptions) -> Exchan
         replay_max_age=_seconds(spec.retention.max_age),
         replay_max_bytes=UNBOUNDED if spec.retention.max_bytes is None else spec.retention.max_bytes,
         replay_segment_bytes=UNBOUNDED if options.segment_bytes is None else options.segment_bytes,
-        replay_copies=common.copies(topic.replicas, facts),
+        replay_copies=remarks.replicas(topic.replicas, facts),
         replay_shadowed_by="",
     )
 
@@ -75,29 +76,29 @@ def _findings(topic: Topic, facts: BrokerFacts, options: TopicOptions) -> Iterat
         yield from common.copy_findings(topic.replicas, facts)
     for subject in subjects_of(topic):
         if why := unbindable(subject):
-            yield common.refused("InvalidSetting", "spec.subjects", f"{subject} {why}; choose another")
+            yield remarks.refused("InvalidSetting", "spec.subjects", f"{subject} {why}; choose another")
     if topic.declared.spec.key_buckets is not None:
         text = "buckets of keys are not kept on RabbitMQ yet; leave keyBuckets out"
-        yield common.refused("NotYet", "spec.keyBuckets", text)
+        yield remarks.refused("NotYet", "spec.keyBuckets", text)
 
 
 def _impossible(topic: Topic) -> Iterator[tuple[Finding, Note]]:
     spec = topic.declared.spec
     if spec.partitions is not None:
-        yield common.impossible("spec.partitions", "an exchange has no partitions; leave it out")
+        yield remarks.impossible("spec.partitions", "an exchange has no partitions; leave it out")
     if spec.when_full is WhenFull.REJECT_NEW:
         text = (
             "the replay stream always lets go of its oldest events; declare DropOldest, and say in each group's backlog "
             "what happens when its own queue is full"
         )
-        yield common.impossible("spec.whenFull", text)
+        yield remarks.impossible("spec.whenFull", text)
     if spec.compaction is Compaction.LATEST_PER_KEY:
-        yield common.impossible("spec.compaction", "streams are not compacted; declare None")
+        yield remarks.impossible("spec.compaction", "streams are not compacted; declare None")
     if spec.retention.max_messages is not None:
         text = "streams are bounded by age and bytes alone; declare maxBytes instead"
-        yield common.impossible("spec.retention.maxMessages", text)
+        yield remarks.impossible("spec.retention.maxMessages", text)
     if spec.native is not None and spec.native.nats is not None:
-        yield common.impossible("spec.native.nats", "this broker is RabbitMQ; take the block away")
+        yield remarks.impossible("spec.native.nats", "this broker is RabbitMQ; take the block away")
 
 
 def _notes(topic: Topic, options: TopicOptions) -> Iterator[Note]:
@@ -107,31 +108,31 @@ def _notes(topic: Topic, options: TopicOptions) -> Iterator[Note]:
             "the replay stream lets go of whole segments, so events may stay beyond age and size until the segment that "
             "holds them is full and another one was begun"
         )
-        yield common.approximated("spec.retention", text)
+        yield remarks.approximated("spec.retention", text)
     else:
         text = "without a replay stream events are kept in the queues of groups alone, until they are handled"
-        yield common.approximated("spec.retention", text)
+        yield remarks.approximated("spec.retention", text)
     if spec.min_in_sync_replicas is not None:
         text = "an event is acknowledged when a majority of the copies has it; the number cannot be chosen"
-        yield common.approximated("spec.minInSyncReplicas", text)
+        yield remarks.approximated("spec.minInSyncReplicas", text)
     if spec.max_message_size is not None:
         text = (
             "the server has one limit for all messages (max_message_size in its configuration); that of the topic is up "
             "to its publishers"
         )
-        yield common.approximated("spec.maxMessageSize", text)
+        yield remarks.approximated("spec.maxMessageSize", text)
     if spec.message_ttl is MessageTTL.PER_MESSAGE:
         text = "an expiration that a publisher sets holds in the queues of groups, not in the replay stream"
-        yield common.approximated("spec.messageTTL", text)
+        yield remarks.approximated("spec.messageTTL", text)
     if spec.deduplication is not None:
         text = (
             "an event that is published twice is delivered twice, whatever the window: handlers have to recognise it "
             "by its id"
         )
-        yield common.approximated("spec.deduplication", text)
+        yield remarks.approximated("spec.deduplication", text)
     if spec.storage is Storage.MEMORY:
         text = "streams and quorum queues are always on disk, so events survive restarts although Memory is declared"
-        yield common.approximated("spec.storage", text)
+        yield remarks.approximated("spec.storage", text)
 
 
 def _effective(topic: Topic, exchange: Exchange) -> dict[str, str]:
