@@ -10,9 +10,8 @@ from tests.servers import nats_server
 from headgate.local.nats import VERSIONS
 from headgate.local.run import Run
 
-pytest.register_assert_rewrite(
-    "tests.contract.settings", "tests.contract.suite", "tests.contract.terms", "tests.contract.world"
-)
+SHARED = ("figures", "jetstream", "letters", "objects", "settings", "terms", "words", "world")
+pytest.register_assert_rewrite(*(f"tests.contract.{name}" for name in SHARED))
 
 
 @pytest_asyncio.fixture(scope="module", params=VERSIONS)

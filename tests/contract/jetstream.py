@@ -2,6 +2,7 @@
 
 # ruff: noqa: FBT003  (the values of settings are what the rows are about)
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -129,6 +130,11 @@ CONSUMER_ROWS: tuple[Row, ...] = (
 )
 
 
+def dead_subject(queue: str, number: int) -> str:
+    """Where a dead letter is published."""
+    return f"hg.{queue}.orders.billing.20261120.{number}"
+
+
 class JetStreamContract(BrokerContract):
     """Streams, durable pull consumers, and what only JetStream has."""
 
@@ -155,8 +161,12 @@ class JetStreamContract(BrokerContract):
             self.topic(name), subjects=(f"hg.{name}.>",), allow_rollup_hdrs=True, allow_direct=True
         )
 
-    def dead_subject(self, queue: str, number: int) -> str:
-        return f"hg.{queue}.orders.billing.20261120.{number}"
+    async def bury(self, world: World, queue: str, number: int, headers: Mapping[str, str]) -> int:
+        return await world.publish(dead_subject(queue, number), headers)
+
+    async def resolve(self, world: World, queue: str, number: int) -> None:
+        headers = {"headgate-group": "shop/billing", "headgate-resolution": "Resolved", "Nats-Rollup": "sub"}
+        await world.publish(dead_subject(queue, number), headers)
 
     def subject(self, topic: str) -> str:
         return f"{topic}.cust1.paid"

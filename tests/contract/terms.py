@@ -1,17 +1,15 @@
 """The terms in which the contract is written: settings to try, a broker and its surroundings, changes. Knows no broker."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from headgate.api import Origin
 from headgate.brokers.base import Broker
-from headgate.core.changes import Action, Change, Plan
+from headgate.core.changes import Action, Change, Plan, Standing
 from headgate.core.claims import Claim, Owner, Record
 from headgate.core.plan import plan
-from headgate.core.progress import Progress
 from headgate.core.resource import Key, Observed, Resource
-from headgate.local.waiting import until
 
 OWNER_MARK = "headgate.dev/owner"  # under which name brokers keep the mark
 OWNER = Owner("installation", "EventTopic", "shop", "orders")
@@ -75,6 +73,13 @@ def deleted(found: Observed, *, only_if_empty: bool = False, owner: Owner = OWNE
     )
 
 
+def claimed(desired: Resource, found: Observed, recorded: str = "") -> Standing:
+    """Where a claim of ours on the one object stands, with so much recorded of it."""
+    record = Record(identity=recorded, origin=Origin.CREATED if recorded else None)
+    (standing,) = plan([Claim(OWNER, desired, record=record)], {found.resource.key: found}).standings[OWNER]
+    return standing
+
+
 def planned(desired: Resource, found: Observed, recorded: Observed) -> Plan:
     """What the operator would do about the one object, of which it remembers what was recorded."""
     record = Record(identity=recorded.identity, origin=Origin.CREATED)
@@ -93,17 +98,3 @@ async def read(world: World, key: Key) -> Observed:
     found = (await world.broker.observe([key]))[key]
     assert isinstance(found, Observed), found
     return found
-
-
-async def progressed(world: World, key: Key, when: Callable[[Progress], bool] = lambda _: True) -> Progress:
-    """How far the one reader is; where copies tell each other, as soon as that got around."""
-    seen: list[Progress] = []
-
-    async def so_far() -> bool:
-        found = (await world.broker.progress([key]))[key]
-        assert isinstance(found, Progress), found
-        seen.append(found)
-        return when(found)
-
-    await until("the reader is as far as it should be", so_far, limit=5)
-    return seen[-1]
