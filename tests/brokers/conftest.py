@@ -12,6 +12,13 @@ from headgate.local.kafka import LocalKafka, LocalKafkaCluster
 from headgate.local.rabbitmq import LocalRabbit
 from headgate.local.run import Run
 
+CONTRACT = ("figures", "letters", "objects", "settings", "terms", "words")
+pytest.register_assert_rewrite(
+    *(f"tests.contract.{name}" for name in CONTRACT),
+    "tests.brokers.contract_kafka",
+    "tests.brokers.contract_rabbitmq",
+)
+
 
 @pytest.fixture(scope="session")
 def aloud(pytestconfig: pytest.Config) -> Say:

@@ -27,6 +27,9 @@ class Row:
     level: int = 0  # of the broker's API, from which on it is known
     refused: str = ""  # why the second value is not taken
     refused_from: int = 0  # the level before which it is taken, though readers would suffer
+    kept: bool = (
+        True  # the broker says later what it was; else it only had its effect when the object was made
+    )
 
     def __str__(self) -> str:
         return self.name
