@@ -85,7 +85,9 @@ class Account:
     def messages(self, url: str = "", ack_wait: timedelta = ACK_WAIT) -> NatsMessages:
         """The mover's side, over a connection of its own."""
         servers = NatsConnection(servers=tuple((url or self.url).split(",")))
-        return NatsMessages(Link(servers, Credentials(), timeout=5, name="test"), ack_wait=ack_wait)
+        first = Link(servers, Credentials(), timeout=5, name="test")
+        second = Link(servers, Credentials(), timeout=5, name="test-ear", apart_from=first)
+        return NatsMessages(first, second, ack_wait=ack_wait)
 
     async def emit(self, count: int, body: bytes = b"{}", headers: Mapping[str, str] | None = None) -> None:
         """Publish orders."""

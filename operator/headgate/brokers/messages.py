@@ -59,6 +59,10 @@ class Messages(Protocol):
         """Up to `limit` notices; waits up to `wait` for the first. Unsettled ones come again, to any mover."""
         ...
 
+    async def listen(self) -> None:
+        """Keep notices that the broker cannot keep for itself just now; runs until cancelled, or returns where there is no such time."""
+        ...
+
     async def fetch(self, wanted: Sequence[tuple[str, int]]) -> Sequence[Event | Absent]:
         """The events at the given sources and positions, in that order."""
         ...

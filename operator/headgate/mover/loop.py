@@ -100,6 +100,7 @@ class Mover:
             tasks.create_task(self._watch())
             tasks.create_task(self._reap())
             tasks.create_task(self._extend())
+            tasks.create_task(self._listen())
 
     async def _turns(self) -> None:
         window = Window(PER_TURN, BUDGET // TURNS)
@@ -257,6 +258,19 @@ class Mover:
             if slow():
                 await self._until_done(extend)
             await self._rest(EXTEND)
+
+    async def _listen(self) -> None:
+        """For as long as the turns go on: who is told to stop has the others hear what comes now."""
+        listening = asyncio.create_task(self._messages.listen())
+        stopping = asyncio.create_task(self._stopping.wait())
+        try:
+            await asyncio.wait((listening, stopping), return_when=asyncio.FIRST_COMPLETED)
+            if listening.done():
+                listening.result()
+            await stopping
+        finally:
+            listening.cancel()
+            stopping.cancel()
 
     async def _look(self) -> None:
         """Notice that notices were lost, say why some wait, and forget what was learned about readers of others."""

@@ -61,6 +61,9 @@ class FakeMessages:
         taken, self.waiting = self.waiting[:limit], self.waiting[limit:]
         return taken
 
+    async def listen(self) -> None:
+        return
+
     async def fetch(self, wanted: Sequence[tuple[str, int]]) -> Sequence[Event | Absent]:
         return [self.events.get(position, EVENT) for _, position in wanted]
 

@@ -45,8 +45,17 @@ class Sturdy(Client):
 class Link:
     """A connection that is there when it is needed."""
 
-    def __init__(self, spec: NatsConnection, credentials: Credentials, *, timeout: float, name: str) -> None:
+    def __init__(
+        self,
+        spec: NatsConnection,
+        credentials: Credentials,
+        *,
+        timeout: float,
+        name: str,
+        apart_from: "Link | None" = None,
+    ) -> None:
         self._spec, self._options = spec, options(spec, credentials)
+        self._apart_from = apart_from  # whose server this one keeps away from
         self._timeout, self._name = timeout, name
         self._lock = asyncio.Lock()
         self._client: Client | None = None
@@ -115,6 +124,12 @@ class Link:
             self._gone.clear()
             await self._gone.wait()
 
+    async def part(self) -> None:
+        """Give up a connection to the very server that it was to keep away from; the next call connects elsewhere."""
+        client = self.connection
+        if client is not None and self._together(client):
+            await _quietly_closed(client)
+
     async def aclose(self) -> None:
         """Let go; never raises."""
         self._closed = True
@@ -124,11 +139,9 @@ class Link:
 
     async def _connect(self) -> Client:
         failure: BrokerError | None = None
-        declared = list(self._spec.servers)
-        random.shuffle(declared)
         try:
             async with asyncio.timeout(self._timeout):
-                for address in (*declared, *(s for s in self._known if s not in declared)):
+                for address in self._addresses():
                     try:
                         return await self._connect_to(address)
                     except Refused:
@@ -138,6 +151,22 @@ class Link:
         except TimeoutError:
             raise Unreachable("ConnectTimeout", f"no connection within {self._timeout:g}s") from None
         raise failure or Unreachable("ConnectFailed", "no server is declared")
+
+    def _addresses(self) -> list[str]:
+        """What was declared, in any order, then what servers told us."""
+        declared = list(self._spec.servers)
+        random.shuffle(declared)
+        told = (*self._known, *(self._apart_from._known if self._apart_from else ()))  # noqa: SLF001  (one of our own)
+        return list(dict.fromkeys((*declared, *told)))
+
+    def _together(self, client: Client) -> bool:
+        other = self._apart_from.connection if self._apart_from else None
+        return other is not None and _server_of(other) == _server_of(client)
+
+    def _keep_apart(self, client: Client, address: str) -> None:
+        if self._together(client):
+            where = address.rpartition("@")[2]
+            raise Unreachable("SameServer", f"{where} is the server to keep away from")
 
     async def _connect_to(self, address: str) -> Client:
         client, seen = Sturdy(), list[Exception]()
@@ -164,6 +193,7 @@ class Link:
                 **self._dialled(client, address),
             )
             self._check(client)
+            self._keep_apart(client, address)
             await self._listen(client)
         except asyncio.CancelledError:
             await _quietly_closed(client)
@@ -233,6 +263,8 @@ class Link:
         info = client._server_info  # noqa: SLF001  (nothing public says it)
         where = address.rpartition("@")[2]
         text = str(error).lower()
+        if isinstance(error, Unreachable):
+            return error
         if isinstance(error, PlainTextError):
             return Refused(
                 "TLSFailed", f"{where} offers no encryption although it is demanded; nothing was sent"
@@ -247,6 +279,10 @@ class Link:
             )
         what = str(error) or type(error).__name__
         return Unreachable("ConnectFailed", self.scrub(f"no connection to {where}: {what}"))
+
+
+def _server_of(client: Client) -> str:
+    return str(client._server_info.get("server_id"))  # noqa: SLF001  (the library shows only parts of it)
 
 
 def _is_auth(text: str) -> bool:

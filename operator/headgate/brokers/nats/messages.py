@@ -5,7 +5,7 @@ import contextlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from nats import errors
 from nats.aio.msg import Msg
@@ -14,6 +14,7 @@ from headgate.brokers.base import BrokerError, Refused, Unreachable
 from headgate.brokers.messages import Absent, Kept, Watch
 from headgate.brokers.nats.bulk import Answer, Ask, Bulk, Pairs
 from headgate.brokers.nats.documents import OWNER
+from headgate.brokers.nats.ears import Ears
 from headgate.brokers.nats.link import Link
 from headgate.brokers.nats.movers import MISSED, MOVER, missed, told
 from headgate.brokers.nats.names import ADVISORIES_NAME as CAPTURE
@@ -56,9 +57,15 @@ class NatsMessages:
     """One JetStream account as a mover sees it."""
 
     def __init__(
-        self, link: Link, *, api: str = "$JS.API.", timeout: float = 10.0, ack_wait: timedelta = ACK_WAIT
+        self,
+        link: Link,
+        second: Link | None = None,
+        *,
+        api: str = "$JS.API.",
+        timeout: float = 10.0,
+        ack_wait: timedelta = ACK_WAIT,
     ) -> None:
-        self._link, self._api = link, api
+        self._link, self._second, self._api = link, second, api
         # An older Headgate may have made the durable with others.
         self._settings = {"ack_wait": nanoseconds(ack_wait), "max_ack_pending": IN_FLIGHT}
         self._bulk = Bulk(link, timeout)
@@ -102,6 +109,10 @@ class NatsMessages:
             self._missed += notice.cause is Cause.MISSED
             notices.append(notice)
         return notices
+
+    async def listen(self) -> NoReturn:
+        """Hear advisories on two servers of a cluster, and put in again what their stream may have missed."""
+        await Ears(self._link, self._second, self._bulk, self._api).run()
 
     async def fetch(self, wanted: Sequence[tuple[str, int]]) -> Sequence[Event | Absent]:
         """STREAM.MSG.GET, which the stream's leader answers: what it does not have is gone."""
@@ -194,8 +205,9 @@ class NatsMessages:
         return Watch(int(position["num_pending"]) + int(position["num_ack_pending"]), lost)
 
     async def aclose(self) -> None:
-        """Close the connection; advisories under way come again to another mover."""
-        await self._link.aclose()
+        """Close the connections; advisories under way come again to another mover."""
+        for link in filter(None, (self._link, self._second)):
+            await link.aclose()
 
     async def _position(self) -> dict[str, Any]:
         """The movers' durable as it is."""
