@@ -49,6 +49,7 @@ class Ears:
 
     async def run(self) -> NoReturn:
         """Listen, remember and put in again until cancelled. Without a cluster there is nothing to do: who keeps also announces."""
+        self._leader = await self._who_leads()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen(self._first))
             if self._second is not None:
