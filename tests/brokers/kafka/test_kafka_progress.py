@@ -4,6 +4,7 @@ import asyncio
 import time
 from datetime import datetime
 
+import pytest
 from confluent_kafka import TopicPartition
 from tests.brokers.kafka.worlds import KafkaWorld, committed, group_of
 
@@ -91,14 +92,15 @@ async def test_what_retention_took_does_not_wait(world: KafkaWorld) -> None:
     assert (found.pending, found.partitions[0].settled, found.checkpoint) == (4, 6, "0:6")
 
 
-async def test_members_are_known_with_what_they_read(world: KafkaWorld) -> None:
-    """Each partition has one reader."""
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+async def test_members_are_known_with_what_they_read(world: KafkaWorld, protocol: str) -> None:
+    """Each partition has one reader, whoever hands them out."""
     topic = world.topic(partitions=4)
     await world.made(topic)
     wanted = group_of(topic)
     await world.made(wanted)
     name = wanted.key.name.partition("/")[2]
-    async with world.worker(topic.key.name, name, **{"group.protocol": "consumer"}) as one:
+    async with world.worker(topic.key.name, name, **{"group.protocol": protocol}) as one:
 
         async def assigned() -> bool:
             await asyncio.to_thread(one.poll, 0.05)

@@ -1,13 +1,16 @@
 """Servers that are away, freeze or let nobody in."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
-from tests.broker_servers import kafka_server
-from tests.brokers.kafka.worlds import KafkaWorld, created, group_of, world_at
+from tests.broker_servers import kafka_cluster, kafka_server
+from tests.brokers.kafka.worlds import KafkaWorld, created, deleted, group_of, world_at
 
 from headgate.api.eventbroker import Limits
 from headgate.brokers.base import Credentials, Refused, Unreachable
@@ -30,6 +33,14 @@ async def own(servers: Run, aloud: Say, name: str) -> AsyncIterator[tuple[LocalK
     """A server that a test may harm."""
     async with kafka_server(servers, name, say=aloud) as server, world_at(server.bootstrap, HASTY) as world:
         yield server, world
+
+
+async def answers(world: KafkaWorld, made: Observed) -> bool:
+    """Whether something is read as it was made."""
+    try:
+        return await world.read(made.resource.key) == made
+    except Unreachable:
+        return False
 
 
 async def test_nobody_there_is_unreachable() -> None:
@@ -74,15 +85,69 @@ async def test_a_frozen_server_leaves_it_open_what_was_done(servers: Run, aloud:
                 await gone
         finally:
             server.thaw()
-
-        async def back() -> bool:
-            try:
-                return await world.read(old.key) == made
-            except Unreachable:
-                return False
-
-        await until("the server answers again", back, limit=30)
+        await until("the server answers again", partial(answers, world, made), limit=30)
         assert isinstance(await world.made(new), Observed)
+
+
+@pytest.mark.parametrize("before", ["asked about groups before", "not asked about groups yet"])
+async def test_a_coordinator_that_freezes_and_comes_back_ends_nothing(
+    servers: Run, aloud: Say, before: str
+) -> None:
+    """Each call about a group that is made meanwhile fails for itself, time and again, and afterwards each succeeds."""
+    async with own(servers, aloud, "kafka-frozen-groups") as (server, maker):
+        topic = maker.topic()
+        await maker.made(topic)
+        old, new = group_of(topic, "old"), group_of(topic, "new")
+        made = await maker.made(old)
+        for _ in range(3):
+            async with world_at(server.bootstrap, HASTY) as world:
+                await world.read(old.key if before.startswith("asked") else topic.key)
+                server.freeze()
+                try:
+                    outcomes = await asyncio.gather(
+                        world.broker.observe([old.key]),
+                        world.broker.progress([old.key]),
+                        world.broker.apply(deleted(made)),
+                        world.broker.apply(created(new)),
+                        return_exceptions=True,
+                    )
+                finally:
+                    server.thaw()
+                assert [each for each in outcomes if not isinstance(each, Unreachable)] == []
+                await until("the server answers again", partial(answers, world, made), limit=30)
+        assert await maker.made(new) is not None
+        assert await maker.broker.apply(deleted(made)) is None
+        assert await maker.read(old.key) is None
+
+
+async def test_groups_follow_their_coordinator(servers: Run, aloud: Say) -> None:
+    """When its server is gone another coordinates them, and they are read and deleted as before."""
+    async with (
+        kafka_cluster(servers, "kafka-coordinator", say=aloud) as cluster,
+        world_at(cluster.bootstrap, HASTY) as world,
+    ):
+        topic = replace(world.topic(), replicas=3)
+        await world.made(topic)
+        made = await world.made(group_of(topic))
+        seated = world.raw.list_topics("__consumer_offsets", 10).topics["__consumer_offsets"].partitions[0]
+        await next(node for node in cluster.nodes if node.seat.number == seated.leader).kill()
+        await until("another one coordinates the group", partial(answers, world, made), limit=60)
+        assert await world.broker.apply(deleted(made)) is None
+        assert await world.made(group_of(topic)) is not None
+
+
+async def test_a_cluster_that_is_away_costs_no_threads() -> None:
+    """However often it is asked for."""
+    broker = KafkaBroker(KafkaConnection((f"127.0.0.1:{free_port()}",)), HASTY, Credentials())
+    for _ in range(3):
+        with pytest.raises(Unreachable):
+            await broker.progress([group_of(TOPIC).key])
+
+    async def ended() -> bool:
+        return not [each for each in threading.enumerate() if each.name == "kafka-io-headgate"]
+
+    await until("the threads of all attempts are at their end", ended, limit=10)
+    await broker.aclose()
 
 
 async def test_a_server_that_was_killed_comes_back_with_all_it_had(servers: Run, aloud: Say) -> None:
@@ -94,14 +159,7 @@ async def test_a_server_that_was_killed_comes_back_with_all_it_had(servers: Run,
         with pytest.raises(Unreachable):
             await world.broker.observe([topic.key])
         await server.restart()
-
-        async def back() -> bool:
-            try:
-                return await world.read(topic.key) == made
-            except Unreachable:
-                return False
-
-        await until("the topic is read again", back, limit=30)
+        await until("the topic is read again", partial(answers, world, made), limit=30)
 
 
 async def test_a_mechanism_that_nobody_knows_is_refused() -> None:

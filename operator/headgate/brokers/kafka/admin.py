@@ -1,7 +1,8 @@
 """The requests of librdkafka's admin client that we need, in batches, each with a deadline. Decides nothing.
 
 Every answer is by item: one that failed is a Fault and does not touch the others. A timeout of zero would make the
-library report success for something that was never done, so none is ever given.
+library report success for something that was never done, so none is ever given. What a group's coordinator answers is
+asked elsewhere: here it would end the process.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ from confluent_kafka.admin import (
 from headgate.brokers.base import Refused, Unreachable, always
 from headgate.brokers.kafka.ages import Point
 from headgate.brokers.kafka.faults import Fault
+from headgate.brokers.kafka.groupviews import Place
 from headgate.brokers.kafka.refusals import Sort
 from headgate.brokers.kafka.resources import INHERITED, TOPIC
 from headgate.brokers.pace import Pace
@@ -44,7 +46,6 @@ LATEST: Final[OffsetSpec] = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 K = TypeVar("K")
 V = TypeVar("V")
 W = TypeVar("W")
-Place = tuple[str, int]  # topic and partition
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +63,6 @@ class TopicView:
 
     identity: str
     partitions: tuple[Partition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class GroupView:
-    """Who is in a group and who reads what."""
-
-    members: tuple[tuple[str, frozenset[Place]], ...]  # sorted by member
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,22 +172,6 @@ class Admin:
 
         return await self._write(lane, send)
 
-    async def groups(self, lane: Pace, names: Collection[str]) -> Mapping[str, GroupView | Fault]:
-        """Members of many groups in one request to each coordinator; an unknown group has none."""
-        if not names:
-            return {}
-        async with lane.slot():
-            futures = self._client.describe_consumer_groups(sorted(names), request_timeout=self.timeout)
-            return _each(await self._answers(futures), _group)
-
-    async def forget(self, lane: Pace, group: str) -> Fault | None:
-        """Delete a group without members, with its positions in all topics."""
-        sent = await self._write(
-            lane,
-            lambda: self._client.delete_consumer_groups([group], request_timeout=self.timeout),
-        )
-        return sent[group]
-
     async def offsets(
         self, lane: Pace, asked: Mapping[Place, OffsetSpec]
     ) -> Mapping[Place, Point | Fault | None]:
@@ -297,14 +275,6 @@ def _topic(found: Any) -> TopicView:  # noqa: ANN401  (the library's types say t
 
 def _overrides(found: Any) -> Mapping[str, str]:  # noqa: ANN401  (the library's types say too little)
     return {key: entry.value or "" for key, entry in found.items() if entry.source in _OVERRIDES}
-
-
-def _group(found: Any) -> GroupView:  # noqa: ANN401  (the library's types say too little)
-    members = []
-    for member in found.members:
-        assigned = member.assignment.topic_partitions if member.assignment else ()
-        members.append((member.member_id, frozenset((each.topic, each.partition) for each in assigned)))
-    return GroupView(tuple(sorted(members)))
 
 
 def _point(found: Any) -> Point | None:  # noqa: ANN401  (the library's types say too little)

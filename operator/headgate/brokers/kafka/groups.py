@@ -7,10 +7,11 @@ from typing import Final
 from confluent_kafka.admin import OffsetSpec
 
 from headgate.brokers.base import Refused, Unavailable, Unreachable
-from headgate.brokers.kafka.admin import EARLIEST, LATEST, Admin, GroupView, Place, TopicView
+from headgate.brokers.kafka.admin import EARLIEST, LATEST, Admin, TopicView
 from headgate.brokers.kafka.ages import Point
 from headgate.brokers.kafka.batching import Batch
 from headgate.brokers.kafka.faults import Fault, error
+from headgate.brokers.kafka.groupviews import GroupView, Place
 from headgate.brokers.kafka.reading import positions_in
 from headgate.brokers.kafka.refusals import Sort
 from headgate.brokers.kafka.resources import GROUP, INHERITED, KafkaGroup, configs_of, split
@@ -101,7 +102,7 @@ class Groups:
         if not isinstance(overrides, Fault) and overrides:
             pairs = tuple((key, INHERITED) for key in overrides)
             await self._altered(group, pairs)
-        failed = await self._admin.forget(self._lane, group)
+        failed = await self._second.remove(self._lane, group)
         if failed is not None and not failed.absent:
             raise error(failed, f"group {group}", f"Delete on Group {group}", wrote=True)
 
@@ -200,10 +201,8 @@ class Groups:
         return view
 
     async def _members(self, group: str) -> GroupView:
-        found = (await self._admin.groups(self._lane, [group]))[group]
+        found = (await self._second.members(self._lane, [group]))[group]
         if isinstance(found, Fault):
-            if found.absent:
-                return GroupView(())
             raise error(found, f"group {group}", f"Describe on Group {group}")
         return found
 

@@ -24,6 +24,7 @@ def settings(connection: KafkaConnection, credentials: Credentials, timeout: flo
         "socket.connection.setup.timeout.ms": milliseconds,
         "socket.keepalive.enable": True,
         "reconnect.backoff.max.ms": 1000,
+        "topic.metadata.refresh.interval.ms": 5000,  # how long it goes on asking a controller that is gone
         "enable.metrics.push": False,
         "log_level": 0,
         **_sasl(connection, credentials),
@@ -32,12 +33,14 @@ def settings(connection: KafkaConnection, credentials: Credentials, timeout: flo
 
 
 def second_settings(connection: KafkaConnection, credentials: Credentials, timeout: float) -> dict[str, Any]:
-    """For the other library, which moves partitions."""
+    """For the other library."""
     found: dict[str, Any] = {
         "bootstrap_servers": ",".join(connection.bootstrap_servers).split(","),
         "client_id": _CLIENT,
         "security_protocol": _protocol(connection),
         "request_timeout_ms": max(1000, round(timeout * 1000)),
+        "bootstrap_timeout_ms": max(1000, round(timeout * 1000)),
+        "reconnect_backoff_max_ms": 1000,
     }
     if connection.tls:
         found["ssl_context"] = tls_context(credentials) or ssl.create_default_context()

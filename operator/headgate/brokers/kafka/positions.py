@@ -13,9 +13,10 @@ from typing import Final
 
 from confluent_kafka.admin import OffsetSpec
 
-from headgate.brokers.kafka.admin import EARLIEST, LATEST, Admin, GroupView, Place, TopicView
+from headgate.brokers.kafka.admin import EARLIEST, LATEST, Admin, TopicView
 from headgate.brokers.kafka.ages import Point, Search, begun, narrowed
 from headgate.brokers.kafka.faults import Fault, answered, unread
+from headgate.brokers.kafka.groupviews import GroupView, Place
 from headgate.brokers.kafka.reading import Reader, positions_in
 from headgate.brokers.kafka.resources import split, written
 from headgate.brokers.kafka.second import Second
@@ -86,9 +87,10 @@ class Positions:
         views, committed, members = await asyncio.gather(
             self._reader.views(self._lane, {split(key)[0] for key in keys}),
             self._second.committed(self._lane, names),
-            self._admin.groups(self._lane, names),
+            self._second.members(self._lane, names),
         )
-        answered(committed.values(), "groups", "Describe on Group")
+        for answers in (committed, members):
+            answered(answers.values(), "groups", "Describe on Group")
         places = [
             (name, each.number)
             for name, view in views.items()

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
-from headgate.brokers.kafka.admin import Admin, GroupView, Place, TopicView
+from headgate.brokers.kafka.admin import Admin, TopicView
 from headgate.brokers.kafka.faults import Fault, answered, unread
+from headgate.brokers.kafka.groupviews import GroupView, Place
 from headgate.brokers.kafka.resources import (
     GROUP,
     GROUP_CONFIGS,
@@ -60,15 +61,16 @@ class Reader:
     async def groups(
         self, lane: Pace, keys: Collection[Key], views: Mapping[str, TopicView | Fault]
     ) -> Mapping[Key, Observed | Unread]:
-        """Groups whose topics are there: one request for members, one for overrides, one a group for positions."""
+        """Groups whose topics are there: one request for overrides, and of each coordinator one for members, one for positions."""
         there = [key for key in keys if split(key)[0] in views]
         names = sorted({split(key)[1] for key in there})
         committed, members, overrides = await asyncio.gather(
             self._second.committed(lane, names),
-            self._admin.groups(lane, names),
+            self._second.members(lane, names),
             self._overrides(lane, GROUP, names),
         )
-        answered(committed.values(), "groups", "Describe on Group")
+        for answers in (committed, members):
+            answered(answers.values(), "groups", "Describe on Group")
         found: dict[Key, Observed | Unread] = {}
         for key in there:
             topic, group = split(key)

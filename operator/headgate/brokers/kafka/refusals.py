@@ -45,6 +45,7 @@ _LOGIN: Final = Explained("AuthenticationFailed", field=_CREDENTIALS, says="chec
 _COPIES: Final = Explained("ReplicasNotPossible", field="spec.replicas", says="declare fewer, or add brokers")
 _AWAY: Final = Explained("ConnectFailed", Sort.AWAY)
 _LATE: Final = Explained("TimedOut", Sort.UNCERTAIN)
+_UNSENT: Final = Explained("ConnectTimeout", Sort.AWAY)
 
 BY_CODE: Final[Mapping[int, Explained]] = {
     # the client library
@@ -59,6 +60,7 @@ BY_CODE: Final[Mapping[int, Explained]] = {
         "TLSFailed", Sort.AWAY, "spec.kafka.tls", "check authority, names and client certificate"
     ),
     -180: _SOON,
+    -166: _UNSENT,
     -165: Explained("UnsupportedByServer", says="update the servers, or leave it out"),
     # what is away for a while
     5: _LEADER,
@@ -111,7 +113,6 @@ BY_CODE: Final[Mapping[int, Explained]] = {
 _COLLIDES: Final = Explained(
     "NameTaken", field=_NAME, says="Kafka takes dots and underscores for the same: choose another"
 )
-_UNSENT: Final = Explained("ConnectTimeout", Sort.AWAY)
 
 
 def explained(code: int, text: str) -> Explained:

@@ -1,25 +1,26 @@
-"""What librdkafka cannot do: move copies of partitions, and everything about positions of groups. Decides nothing.
+"""What librdkafka cannot do: move copies of partitions, and everything that a group's coordinator answers. Decides nothing.
 
-librdkafka takes the positions of one group a request, and where a coordinator has moved it ends the whole process. The
-other library blocks, so it works in a thread, and it connects only when it is asked something.
+librdkafka ends the whole process where a coordinator comes back after a call about a group has timed out. The other
+library blocks, so it works in a thread, and it connects only when it is asked something.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from kafka import KafkaAdminClient, TopicPartition
-from kafka.errors import BrokerResponseError, KafkaError
+from kafka import TopicPartition
+from kafka.errors import KafkaError
 from kafka.structs import OffsetAndMetadata
 
 from headgate.brokers.base import Unreachable, always
-from headgate.brokers.kafka.admin import Place
+from headgate.brokers.kafka.coordinators import AWAY, Coordinators, fault_of
 from headgate.brokers.kafka.faults import Fault, error
+from headgate.brokers.kafka.groupviews import GroupView, Place
 from headgate.brokers.pace import Pace
 
-_AWAY: Final = -195
 _TIMED_OUT: Final = -185
 logging.getLogger("kafka").setLevel(logging.CRITICAL)  # what it has to say comes as errors
 Offsets = Mapping[str, Mapping[Place, int] | Fault]
@@ -36,7 +37,7 @@ class Second:
         self._settings = settings
         self._timeout = timeout
         self._may_act = may_act
-        self._client: KafkaAdminClient | None = None
+        self._client: Coordinators | None = None
         self._turn = asyncio.Lock()  # the client serves one at a time
 
     async def features(self, lane: Pace) -> Mapping[str, int]:
@@ -57,18 +58,24 @@ class Second:
         found = await self._run(lane, subject, lambda client: client.alter_partition_reassignments(wanted))
         for failure in found.values():
             if failure is not None:
-                raise error(_fault(failure), subject, "Alter on Cluster")
+                raise error(fault_of(failure), subject, "Alter on Cluster")
 
     async def committed(self, lane: Pace, groups: Collection[str]) -> Offsets:
-        """The positions of groups in all topics, one request to each coordinator.
-
-        The library gives up at the first group in trouble; then halves are asked for, so that it is the only one, as
-        long as there is time: where nobody coordinates anything each try takes all of it.
-        """
+        """The positions of groups in all topics, one request to each coordinator."""
         if not groups:
             return {}
-        deadline = asyncio.get_running_loop().time() + self._timeout
-        return await self._halves(lane, sorted(groups), deadline)
+        return await self._run(lane, "groups", lambda client: client.positions(groups))
+
+    async def members(self, lane: Pace, groups: Collection[str]) -> Mapping[str, GroupView | Fault]:
+        """Who is in each group, one or two requests to each coordinator; nobody is in one that is not there."""
+        if not groups:
+            return {}
+        return await self._run(lane, "groups", lambda client: client.members(groups))
+
+    async def remove(self, lane: Pace, group: str) -> Fault | None:
+        """Delete a group without members, with its positions in all topics."""
+        self._ask_leave(f"group {group}")
+        return (await self._run(lane, f"group {group}", lambda client: client.removed([group])))[group]
 
     async def commit(self, lane: Pace, group: str, offsets: Mapping[Place, int]) -> Fault | None:
         """Set positions of a group without members. The request succeeds also where single partitions fail."""
@@ -96,61 +103,41 @@ class Second:
         if client is not None:
             await asyncio.to_thread(client.close)
 
-    async def _halves(self, lane: Pace, groups: list[str], deadline: float) -> Offsets:
-        found = await self._positions(lane, groups)
-        if not isinstance(found, Fault):
-            return found
-        if len(groups) == 1 or asyncio.get_running_loop().time() >= deadline:
-            return dict.fromkeys(groups, found)
-        middle = len(groups) // 2
-        first = await self._halves(lane, groups[:middle], deadline)
-        return {**first, **await self._halves(lane, groups[middle:], deadline)}
-
-    async def _positions(self, lane: Pace, groups: list[str]) -> Mapping[str, Mapping[Place, int]] | Fault:
-        def ask(client: KafkaAdminClient) -> Mapping[str, Mapping[Place, int]] | Fault:
-            try:
-                found = client.list_group_offsets(groups)
-            except BrokerResponseError as failure:
-                return _fault(failure)
-            return {
-                group: {
-                    (place.topic, place.partition): each.offset
-                    for place, each in offsets.items()
-                    if each.offset >= 0
-                }
-                for group, offsets in found.items()
-            }
-
-        return await self._run(lane, "groups", ask)
-
     def _ask_leave(self, subject: str) -> None:
         if not self._may_act():
             raise Unreachable("LeaseLost", f"another operator may be acting; {subject} was not changed")
 
-    async def _run(self, lane: Pace, subject: str, ask: Callable[[KafkaAdminClient], R]) -> R:
-        async with lane.slot(), self._turn:
+    async def _run(self, lane: Pace, subject: str, ask: Callable[[Coordinators], R]) -> R:
+        async with lane.slot(), self._own_turn(subject):
             try:
                 async with asyncio.timeout(self._timeout * 2):
                     return await asyncio.to_thread(partial(self._asked, ask))
             except TimeoutError:
                 raise error(Fault(_TIMED_OUT, "no answer came in time"), subject, wrote=True) from None
             except KafkaError as failure:
-                raise error(_fault(failure), subject, "Describe and Alter on Cluster", wrote=True) from None
+                raise error(fault_of(failure), subject, "Describe and Alter on Cluster", wrote=True) from None
 
-    def _asked(self, ask: Callable[[KafkaAdminClient], R]) -> R:
+    @asynccontextmanager
+    async def _own_turn(self, subject: str) -> AsyncIterator[None]:
+        """Alone with the client; where those before us wait for answers in vain, so would we."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise error(Fault(AWAY, "earlier requests are not answered"), subject) from None
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    def _asked(self, ask: Callable[[Coordinators], R]) -> R:
         if self._client is None:
-            self._client = KafkaAdminClient(**self._settings())
+            self._client = Coordinators(**self._settings())
         return ask(self._client)
-
-
-def _fault(failure: Any) -> Fault:  # noqa: ANN401  (an error of the library or its class)
-    """Errors of the library itself have no number: they all mean that nobody answered."""
-    text = str(failure) if isinstance(failure, Exception) else str(getattr(failure, "message", failure))
-    return Fault(getattr(failure, "errno", None) or _AWAY, text)
 
 
 def _first(found: Mapping[Any, Any]) -> Fault | None:
     """What went wrong with the first partition of which it did."""
     return next(
-        (_fault(failure) for failure in found.values() if failure is not None and failure.errno), None
+        (fault_of(failure) for failure in found.values() if failure is not None and failure.errno), None
     )

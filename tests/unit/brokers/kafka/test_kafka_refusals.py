@@ -37,6 +37,13 @@ ERRORS: Mapping[str, tuple[int, str, str, Sort, str]] = {
         Sort.REFUSED,
         "spec.native.kafka",
     ),
+    "a request was never sent": (
+        -166,
+        "Local: Timed out in queue",
+        "ConnectTimeout",
+        Sort.AWAY,
+        "in queue",
+    ),
     "a policy of the cluster forbids it": (44, "no", "RequestRefused", Sort.REFUSED, "policy of the cluster"),
     "a right is missing": (29, "no", "PermissionDenied", Sort.REFUSED, "Create on Topic orders"),
     "the password is wrong": (-169, "no", "AuthenticationFailed", Sort.REFUSED, "Secret"),
