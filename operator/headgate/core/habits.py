@@ -15,6 +15,7 @@ _CALM: Final = "calmSeconds"
 _UNTIL: Final = "inVainUntil"
 _HOLD: Final = "inVainSeconds"
 _FEWER: Final = "fewerSince"
+_MORE: Final = "moreSince"
 _DONE: Final = "inVainEventsPerSecond"
 _SAME: Final = 0.1
 _LEAST: Final = 1.0  # second: less makes no difference
@@ -31,8 +32,9 @@ def kept(habits: Habits, before: Mapping[str, str]) -> Mapping[str, str]:
         found[_UNTIL] = habits.shelved.until.isoformat()
         found[_HOLD] = f"{habits.shelved.hold:.0f}"
         found[_DONE] = f"{habits.shelved.finishing:.1f}"
-    if habits.lowered is not None:
-        found[_FEWER] = habits.lowered.isoformat(timespec="seconds")
+    for name, moment in ((_FEWER, habits.lowered), (_MORE, habits.restless)):
+        if moment is not None:
+            found[name] = moment.isoformat(timespec="seconds")
     return found
 
 
@@ -44,6 +46,7 @@ def known(learned: Mapping[str, str]) -> Habits:
         calm=_number(learned, _CALM),
         shelved=_shelved(learned),
         lowered=_moment(learned, _FEWER),
+        restless=_moment(learned, _MORE),
     )
     return NO_HABITS if found == NO_HABITS else found
 

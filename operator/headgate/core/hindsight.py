@@ -13,7 +13,7 @@ from headgate.core.demand import waiting
 from headgate.core.lag import Sight
 from headgate.core.outlook import CALM, GIVEN_UP, patience, usual_calm
 from headgate.core.rates import learn
-from headgate.core.scaling import Load, Observation, Reason, Shelved, State, Trial
+from headgate.core.scaling import Habits, Load, Observation, Reason, Shelved, State, Trial
 from headgate.core.spread import Spread
 
 FOR_WORK: Final = frozenset({Reason.WOULD_MISS_FRESHNESS, Reason.WOULD_DRAIN_TOO_SLOWLY})
@@ -80,41 +80,51 @@ def _moved(seen: Observation, state: State) -> State:
         begun=None,
         trial=None,
     )
-    if before is None:
-        return state
+    if before is None:  # the decision of an earlier life may have been carried out only now
+        return _regretted(seen, state)
     if seen.current < before:
         return replace(state, habits=replace(state.habits, lowered=now))
     return _raised(seen, replace(state, raised=now, awaited=True), before)
 
 
 def _raised(seen: Observation, state: State, before: int) -> State:
-    decision, now, habits = state.decision, seen.now, state.habits
-    if decision is None or decision.desired != seen.current or decision.reason not in FOR_WORK:
+    if not _for_work(seen, state):
         return state
+    trial = Trial(before, seen.current, done(seen), _backlog(seen))
+    return replace(_regretted(seen, state), trial=trial)
+
+
+def _for_work(seen: Observation, state: State) -> bool:
+    """Whether there are as many as were asked for because of what waits."""
+    decision = state.decision
+    return decision is not None and decision.desired == seen.current and decision.reason in FOR_WORK
+
+
+def _regretted(seen: Observation, state: State) -> State:
+    """More were needed soon after fewer had seemed enough: next time that has to last longer."""
+    now, habits = seen.now, state.habits
     calm = habits.calm or usual_calm(seen.loads)
-    if _is_reversal(state, now, calm):
-        habits = replace(habits, calm=min(_LONGEST_CALM, 2 * calm))
-        state = replace(state, habits=habits, restless=now)
-    return replace(state, trial=Trial(before, seen.current, done(seen), _backlog(seen)))
+    if not _for_work(seen, state) or not _is_reversal(habits, now, calm):
+        return state
+    return replace(state, habits=replace(habits, calm=min(_LONGEST_CALM, 2 * calm), restless=now))
 
 
-def _is_reversal(state: State, now: datetime, calm: float) -> bool:
+def _is_reversal(habits: Habits, now: datetime, calm: float) -> bool:
     """Whether fewer turned out to be too few, of which nobody has learned yet."""
-    lowered = state.habits.lowered
+    lowered = habits.lowered
     if lowered is None or not 0 <= (now - lowered).total_seconds() < 5 * calm:
         return False  # what will have been is from another clock
-    return state.restless is None or state.restless < lowered
+    return habits.restless is None or habits.restless < lowered
 
 
 def _forgiven(state: State, now: datetime) -> State:
     """After a while without reversals fewer replicas are tried as soon as ever."""
-    if state.habits.calm is None:
+    habits = state.habits
+    if habits.calm is None or (habits.restless is not None and _seconds(habits.restless, now) <= _FORGIVEN):
         return state
-    if state.restless is not None and _seconds(state.restless, now) <= _FORGIVEN:
-        return state
-    if state.restless is None:  # from an earlier life
-        return replace(state, restless=now)
-    return replace(state, restless=None, habits=replace(state.habits, calm=None))
+    if habits.restless is None:  # kept by an operator that did not keep since when
+        return replace(state, habits=replace(habits, restless=now))
+    return replace(state, habits=replace(habits, restless=None, calm=None))
 
 
 def _rates(seen: Observation, state: State) -> Mapping[str, float]:

@@ -108,6 +108,7 @@ class Habits:
     calm: float | None = None  # seconds for which half as many must have been enough; None: as usual
     shelved: Shelved | None = None
     lowered: datetime | None = None  # when replicas were last taken away
+    restless: datetime | None = None  # when more were last needed soon after fewer had seemed enough
 
 
 NO_HABITS: Final = Habits()
@@ -127,7 +128,6 @@ class State:
     decision: Decision | None = None
     habits: Habits = NO_HABITS
     raised: datetime | None = None  # when replicas were last added
-    restless: datetime | None = None  # when more were last needed soon after fewer had seemed enough
     awaited: bool = False  # replicas that were added do not handle anything yet
     joined: datetime | None = None  # they are there, and their partitions still stand still
     begun: datetime | None = None  # they were first seen to handle something

@@ -185,12 +185,12 @@ def test_readers_with_too_little_to_do_show_what_one_can_do_at_least() -> None:
 
 def test_more_soon_after_fewer_doubles_the_calm_that_fewer_take() -> None:
     for before, after in ((None, 240.0), (240.0, 480.0), (960.0, 960.0)):
-        state = replace(BEFORE, habits=Habits(calm=before, lowered=at(-200)), restless=at(-900))
+        state = replace(BEFORE, habits=Habits(calm=before, lowered=at(-200), restless=at(-900)))
         assert played(state, [look(0, 8)]).habits.calm == after
 
 
 def test_fewer_that_were_too_few_count_once() -> None:
-    state = replace(BEFORE, habits=Habits(calm=240.0, lowered=at(-200)), restless=at(-100))
+    state = replace(BEFORE, habits=Habits(calm=240.0, lowered=at(-200), restless=at(-100)))
     assert played(state, [look(0, 8)]).habits.calm == 240.0
 
 
@@ -201,15 +201,26 @@ def test_a_restart_does_not_forget_that_there_were_more_a_moment_ago() -> None:
     assert played(restarted, [look(-900, 4), look(-890, 8)]).habits.calm is None
 
 
+def test_more_that_an_operator_asked_for_before_it_restarted_count_as_well() -> None:
+    earlier = kept(Habits(lowered=at(-200)), {})
+    restarted = State({"g": 50.0}, habits=known(earlier), decision=UP)
+    after = played(restarted, [look(0, 8)])
+    assert after.habits.calm == 240.0
+    again = State({"g": 50.0}, habits=known(kept(after.habits, earlier)), decision=UP)
+    assert played(again, [look(60, 8)]).habits.calm == 240.0  # once
+    assert played(restarted, [look(0, 4)]).habits.calm is None  # another number than was asked for
+
+
 def test_more_long_after_fewer_changes_nothing() -> None:
     assert played(replace(BEFORE, habits=Habits(lowered=at(-900))), [look(0, 8)]).habits.calm is None
 
 
 def test_two_hours_without_a_reversal_are_forgiven() -> None:
-    state = replace(BEFORE, habits=Habits(calm=480.0), restless=at(-7200))
+    state = replace(BEFORE, habits=Habits(calm=480.0, restless=at(-7200)))
     assert played(state, [look(0, 4)]).habits.calm == 480.0
     assert played(state, [look(1, 4)]).habits.calm is None
-    assert played(replace(state, restless=None), [look(0, 4)]).restless == at(0)
+    unknown = replace(state, habits=Habits(calm=480.0))
+    assert played(unknown, [look(0, 4)]).habits.restless == at(0)
 
 
 def test_fewer_are_noted() -> None:
@@ -218,7 +229,7 @@ def test_fewer_are_noted() -> None:
 
 # --- over a restart
 
-HABITS = Habits(25.0, 10.0, 240.0, Shelved(at(600), 1200.0, 180.5), at(-30))
+HABITS = Habits(25.0, 10.0, 240.0, Shelved(at(600), 1200.0, 180.5), at(-30), at(-20))
 
 
 def test_habits_survive_a_restart() -> None:
@@ -241,6 +252,7 @@ def test_habits_are_written_anew_only_when_they_moved() -> None:
         {"inVainUntil": "2026-11-21T12:00:00", "inVainSeconds": "600", "inVainEventsPerSecond": "1"},
         {"inVainUntil": "2026-11-21T12:00:00+00:00", "inVainSeconds": "600"},
         {"fewerSince": "yesterday"},
+        {"moreSince": "2026-11-21T12:00:00"},
         {"fewerSince": "2026-11-21T12:00:00"},
         {"inVainUntil": "later", "inVainSeconds": "600", "inVainEventsPerSecond": "1"},
     ],
