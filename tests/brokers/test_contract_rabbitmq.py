@@ -67,8 +67,9 @@ QUEUE_ROWS = (
 
 
 class TestRabbitMQ(SettingsContract, ObjectsContract, LettersContract):
-    """The newest server. A queue holds what its group has not read, so nothing lies in the topic; how far it is
-    `rabbitmq/test_progress.py` tries, on statistics that come late.
+    """The newest server. A queue holds what its group has not read, so nothing lies in the topic.
+
+    How far it is `rabbitmq/test_progress.py` tries, on statistics that come late.
     """
 
     topic_rows = EXCHANGE_ROWS

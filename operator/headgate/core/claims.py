@@ -64,6 +64,12 @@ class Claim:
     on_vanished: OnVanished = OnVanished.HOLD
     record: Record = field(default_factory=Record)
     acknowledged: str = ""  # the identity whose loss a person has acknowledged
+    pledged: bool = False  # it was written down that the object is made, when there was none
+
+    @property
+    def pledge(self) -> Resource | None:
+        """What was written down to be made."""
+        return self.desired if self.pledged else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +82,4 @@ class Farewell:
     record: Record = field(default_factory=Record)
     may_delete: bool = True  # the broker's owner lets this namespace delete
     confirmed: str = ""  # the external name that a person confirmed, needed to delete what was adopted
+    pledge: Resource | None = None  # what was written down to be made, when there was none

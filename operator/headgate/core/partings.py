@@ -35,9 +35,8 @@ class Parting:
     @property
     def ours(self) -> bool:
         """Whether the object may be deleted in its owner's name: an unmarked one only where marks have no room."""
-        farewell, found = self.farewell, self.found
-        unmarked = found.mark is None and found.resource.bears_mark
-        return not unmarked and owns(farewell.owner, farewell.record, found)
+        unmarked = self.found.mark is None and self.found.resource.bears_mark
+        return not unmarked and owns(self.farewell, self.found)
 
 
 PartingCheck = Callable[[Parting], Finding | None]
@@ -53,8 +52,8 @@ def not_ours(parting: Parting) -> Finding | None:
 
 def identity_changed(parting: Parting) -> Finding | None:
     """What is not the object that was recorded stays."""
-    recorded = parting.farewell.record.identity
-    if recorded in ("", parting.found.identity):
+    recorded, ours = parting.farewell.record.identity, parting.farewell.pledge is not None
+    if ours or recorded in ("", parting.found.identity):
         return None
     message = f"{parting.farewell.key} is not the object that was declared and was left in the broker"
     return Finding(Outcome.WARNING, "IdentityChanged", message)

@@ -150,7 +150,7 @@ def _first(rivals: Iterable[Claim], found: Observed | None) -> Owner | None:
     """Whose claim comes first: by the mark, then who would act on it, then the older, then the smaller uid."""
 
     def rank(claim: Claim) -> tuple[bool, bool, datetime, str, Owner]:
-        ours = found is not None and owns(claim.owner, claim.record, found)
+        ours = found is not None and owns(claim, found)
         return (not ours, claim.mode is not Mode.ENFORCE, claim.created or _LAST, claim.uid, claim.owner)
 
     claiming = [claim for claim in rivals if claim.mode is not Mode.OBSERVE]

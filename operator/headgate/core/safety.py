@@ -5,17 +5,23 @@ from dataclasses import dataclass
 from typing import Final
 
 from headgate.api import AdoptionPolicy, Mode, OnVanished, Origin
-from headgate.core.claims import Claim, Owner, Record
+from headgate.core.claims import Claim, Farewell, Owner, Record
 from headgate.core.outcomes import Finding, Outcome
-from headgate.core.resource import Diff, FieldClass, Key, Observed
+from headgate.core.resource import Diff, FieldClass, Key, Observed, differences
 from headgate.core.words import shown
 
 
-def owns(owner: Owner, record: Record, found: Observed) -> bool:
-    """Whether an object belongs to an owner: by the mark; where there is none, by what was recorded of this very object."""
+def owns(of: Claim | Farewell, found: Observed) -> bool:
+    """Whether an object belongs to an owner: by the mark; where there is none, by what was recorded of this very object.
+
+    Where nothing was recorded yet, it is the owner's that looks just like what was written down to be made in its name.
+    """
+    record = of.record
     if found.mark is not None:
-        return found.mark == str(owner)
-    return record.origin is not None and bool(record.identity) and record.identity == found.identity
+        return found.mark == str(of.owner)
+    if record.origin is not None and record.identity and record.identity == found.identity:
+        return True
+    return of.pledge is not None and not any(differences(of.pledge, found.resource))
 
 
 def origin_of(record: Record, found: Observed) -> Origin:
@@ -43,7 +49,7 @@ class Case:
     @property
     def ours(self) -> bool:
         """Whether the object is there and belongs to the claimant."""
-        return self.found is not None and owns(self.claim.owner, self.claim.record, self.found)
+        return self.found is not None and owns(self.claim, self.found)
 
     @property
     def strange(self) -> Observed | None:
@@ -186,7 +192,7 @@ def replaced(case: Case) -> Finding | None:
 
 def identity_unknown(case: Case) -> Finding | None:
     """The object is ours by its mark, and nothing is recorded of it."""
-    if not case.ours or case.claim.record.identity:
+    if not case.ours or case.claim.record.identity or case.claim.pledged:
         return None
     message = f"{case.key} is ours by its mark, but nothing was recorded of it: its identity is learned anew"
     return Finding(Outcome.WARNING, "IdentityUnknown", message)
@@ -215,6 +221,8 @@ def reader_restarted(case: Case) -> Finding | None:
 def reader_replaced(case: Case) -> Finding | None:
     """Somebody made a reader of ours anew; where it stands was decided by them."""
     if case.claim.desired.holds_data or not case.lost or case.found is None:
+        return None
+    if case.claim.pledged and case.ours:  # by us, and there was no time to write that down
         return None
     message = f"{case.key} was deleted and made again by somebody else: its position is what they gave it"
     return Finding(Outcome.WARNING, "ReaderReplaced", message)

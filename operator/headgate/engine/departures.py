@@ -10,6 +10,7 @@ from headgate.core.defaults import DELETION_TIMEOUT
 from headgate.core.estate import Ref
 from headgate.core.index import BROKER, GROUP, POLICY
 from headgate.core.outcomes import Finding, Outcome
+from headgate.core.pledges import PLEDGE
 from headgate.engine.intents import CONFIRM_DELETE, deletion_policy
 from headgate.engine.notices import Notices
 from headgate.engine.queue import DirtyQueue
@@ -75,7 +76,7 @@ class Departures:
         if declared is None or entry.ref.kind in {BROKER, POLICY}:
             return False
         record, policy = declared.record, deletion_policy(declared.spec)
-        made = bool(record.identity) or entry.ref in self._shared.unrecorded
+        made = bool(record.identity) or entry.ref in self._shared.unrecorded or PLEDGE in declared.annotations
         if not made or policy is DeletionPolicy.RETAIN:
             return False
         if record.origin is not Origin.ADOPTED:

@@ -11,6 +11,7 @@ from headgate.core.compiled import Compiled
 from headgate.core.estate import Declared, Estate, Ref
 from headgate.core.index import GROUP, QUEUE, TOPIC, Index, external_name, target
 from headgate.core.outcomes import Finding, Outcome
+from headgate.core.pledges import PLEDGE, is_pledged
 from headgate.core.progress import Position
 from headgate.core.resource import Key, Resource
 from headgate.core.tenancy import may_adopt, may_delete, template_of
@@ -118,7 +119,7 @@ def _held(declared: Declared[Any], situation: Situation) -> tuple[Finding, ...]:
 
 
 def _claim(declared: Declared[Any], owner: Owner, situation: Situation, desired: Resource) -> Claim:
-    spec = declared.spec
+    spec, record = declared.spec, _record(declared, situation)
     mourned = desired.key in situation.acknowledged
     return Claim(
         owner=owner,
@@ -129,8 +130,9 @@ def _claim(declared: Declared[Any], owner: Owner, situation: Situation, desired:
         adoption=getattr(spec, "adoption_policy", None) or AdoptionPolicy.IF_MATCHES,
         may_adopt=may_adopt(situation.estate, situation.topology.broker, declared.ref.namespace),
         on_vanished=_on_vanished(spec),
-        record=_record(declared, situation),
+        record=record,
         acknowledged=declared.record.identity if mourned else declared.annotations.get(ACKNOWLEDGE, ""),
+        pledged=is_pledged(desired, declared.uid, record, declared.annotations.get(PLEDGE, "")),
     )
 
 
@@ -171,6 +173,8 @@ def _farewells(
 ) -> tuple[Farewell, ...]:
     """What becomes of the broker objects of a custom resource that is going."""
     keys = tuple(resource.key for resource in compiled.resources) or _recorded_keys(declared, situation)
+    written = declared.annotations.get(PLEDGE, "")
+    pledged = {r.key: r for r in compiled.resources if is_pledged(r, declared.uid, declared.record, written)}
     return tuple(
         Farewell(
             owner=owner,
@@ -179,6 +183,7 @@ def _farewells(
             record=declared.record,
             may_delete=may_delete(situation.estate, situation.topology.broker, declared.ref.namespace),
             confirmed=declared.annotations.get(CONFIRM_DELETE, ""),
+            pledge=pledged.get(key),
         )
         for key in keys
     )

@@ -12,6 +12,7 @@ from headgate.core.estate import Ref
 from headgate.core.index import BROKER, GROUP, TOPIC
 from headgate.core.outcomes import Finding, Outcome
 from headgate.core.plan import done, plan
+from headgate.core.pledges import PLEDGE, pledges
 from headgate.core.resource import Key, Observed, Unread
 from headgate.engine.departures import Departures
 from headgate.engine.effects import Effects, enforce
@@ -57,7 +58,8 @@ class Portion:
 
     async def settle(self, items: Iterable[Item], *, full: bool) -> None:
         """Bring some objects to a verdict and write it down. Raises Unreachable when the broker goes away."""
-        ready = await self._guard(await self._unobstructed(await self._without_late(items)))
+        due = await self._unobstructed(await self._without_late(items))
+        ready = await self._guard(due, self._pledges(due))
         if not ready:
             return
         made = plan(claims_of(ready), _merged(ready), farewells_of(ready), earlier=self._earlier)
@@ -131,19 +133,28 @@ class Portion:
         """Have an EventBroker say how many objects it has; whether it does now."""
         return await self._write(entry.ref, lambda: self._reports.write_counts(entry, counted))
 
-    async def _guard(self, items: list[Item]) -> list[Item]:
+    def _pledges(self, items: list[Item]) -> Mapping[Owner, str]:
+        """What has to be written down beside the finalizer; a broker with room for marks needs none of it."""
+        claims = claims_of(items)
+        if all(claim.desired.bears_mark for claim in claims):
+            return {}
+        return pledges(claims, plan(claims, _merged(items), farewells_of(items), earlier=self._earlier))
+
+    async def _guard(self, items: list[Item], pledged: Mapping[Owner, str]) -> list[Item]:
         """No effect before the finalizer, that of the EventBroker first: what cannot be guarded now is left for later.
 
         An EventBroker that goes at once would take along the knowledge of where its objects live.
         """
-        ready = [item for item in items if item.intent.ref.kind == BROKER and await self._guarded(item)]
+        ready = [item for item in items if item.intent.ref.kind == BROKER and await self._guarded(item, "")]
         home = self._world.entries.get(self._sweep.broker)
         others = [item for item in items if item.intent.ref.kind != BROKER]
         if home is None or not home.guarded:
             for item in others:
                 self._queue.retry(item.intent.ref)
             others = [item for item in others if not item.intent.claims]
-        guarded = await asyncio.gather(*(self._guarded(item) for item in others))
+        guarded = await asyncio.gather(
+            *(self._guarded(item, pledged.get(item.intent.owner, "")) for item in others)
+        )
         return [*ready, *(item for item, ok in zip(others, guarded, strict=True) if ok)]
 
     async def _unobstructed(self, items: list[Item]) -> list[Item]:
@@ -164,18 +175,19 @@ class Portion:
         findings = (*item.intent.findings, found)
         return replace(item, intent=replace(item.intent, claims=(), findings=findings))
 
-    async def _guarded(self, item: Item) -> bool:
+    async def _guarded(self, item: Item, pledged: str) -> bool:
         entry = self._world.entries.get(item.intent.ref)
         if entry is None:
             return False
         if entry.deleting_since is not None and not item.intent.leaving:
             self._queue.add((entry.ref,))
             return False
-        if entry.guarded or entry.leaving:
+        if entry.leaving or (entry.guarded and pledged in ("", _written(entry))):
             return entry.guarded  # who was let go of is nobody's business any more
         if not item.intent.claims and item.intent.ref.kind != BROKER:
             return True
-        if not await self._write(entry.ref, lambda: self._shared.writer.guard(entry)):
+        said = {PLEDGE: pledged} if pledged else None
+        if not await self._write(entry.ref, lambda: self._shared.writer.guard(entry, said)):
             return False
         now = self._world.entries.get(entry.ref)
         return now is not None and now.uid == item.intent.uid and now.guarded and now.deleting_since is None
@@ -280,6 +292,11 @@ class Portion:
 
 def _is_group(item: Item) -> bool:
     return item.intent.ref.kind == GROUP
+
+
+def _written(entry: Entry) -> str:
+    """What was written down of something that is made."""
+    return entry.declared.annotations.get(PLEDGE, "") if entry.declared is not None else ""
 
 
 def _merged(items: Iterable[Item]) -> dict[Key, Observed | Unread]:

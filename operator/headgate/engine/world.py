@@ -10,6 +10,7 @@ from headgate.api import KINDS, FieldError, Kind, load
 from headgate.core.claims import Owner, Record
 from headgate.core.estate import Declared, Estate, Ref
 from headgate.core.index import BROKER, Index
+from headgate.core.pledges import PLEDGE
 from headgate.core.resolve import broker_of, references
 from headgate.engine.alike import shared
 from headgate.engine.records import record_of
@@ -313,5 +314,10 @@ def _time(text: str | None) -> datetime | None:
 
 
 def _intent(declared: Declared[Any] | None) -> object:
-    """What a person changes without a new generation; the record is our own."""
-    return declared and (declared.annotations, declared.deleting)
+    """What a person changes without a new generation; the record is our own, and so is one annotation."""
+    if declared is None:
+        return None
+    theirs = declared.annotations
+    if PLEDGE in theirs:
+        theirs = {name: value for name, value in theirs.items() if name != PLEDGE}
+    return (theirs, declared.deleting)

@@ -42,9 +42,11 @@ class Writer:
         self._turns = Turns()
 
     async def guard(self, entry: Entry, annotations: Mapping[str, str] | None = None) -> None:
-        """Put our finalizer on an object, before anything is done for it in the broker."""
+        """Put our finalizer on an object, before anything is done for it in the broker, and in the same write annotations."""
         if not entry.guarded:
             await self._finalizers(entry, (*entry.finalizers, FINALIZER), annotations)
+        elif annotations:
+            await self._finalizers(entry, entry.finalizers, annotations)
 
     async def release(self, entry: Entry) -> None:
         """Take our finalizer away: the object may go."""

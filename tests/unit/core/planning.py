@@ -49,6 +49,13 @@ class Barrel(Tank):
     bears_mark: ClassVar[bool] = False
 
 
+@dataclass(frozen=True)
+class Hose(Tap):
+    """Reads a tank in a place without room for marks."""
+
+    bears_mark: ClassVar[bool] = False
+
+
 def owner(name: str = "orders", *, kind: str = "EventTopic", installation: str = "here") -> Owner:
     return Owner(installation, kind, "shop", name)
 

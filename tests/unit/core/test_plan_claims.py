@@ -4,8 +4,10 @@ from datetime import timedelta
 
 import pytest
 from tests.unit.core.planning import (
+    BILLING,
     ORDERS,
     Barrel,
+    Hose,
     claim,
     created,
     owner,
@@ -113,6 +115,30 @@ CLAIMS: dict[str, Row] = {
         seen(Barrel(ORDERS), mark=None),
         [],
         [],
+    ),
+    "what was written down to be made, and has no room for a mark, is ours when it looks like that": (
+        claim(Barrel(ORDERS, max_age=DAY), pledged=True, adoption=AdoptionPolicy.NEVER),
+        seen(Barrel(ORDERS, max_age=DAY, note="theirs"), mark=None),
+        [],
+        [],
+    ),
+    "what was written down to be made and looks otherwise is as anybody's": (
+        claim(Barrel(ORDERS, max_age=DAY), pledged=True),
+        seen(Barrel(ORDERS, max_age=WEEK), mark=None),
+        [],
+        [(CONFLICT, "ExistsAndDiffers")],
+    ),
+    "what was written down to be made in the place of a reader is not of somebody else": (
+        claim(Hose(BILLING), pledged=True, record=LOST_READER),
+        seen(Hose(BILLING), mark=None, identity="new"),
+        [],
+        [],
+    ),
+    "what took the place of a reader and looks otherwise than what was written down is of somebody else": (
+        claim(Hose(BILLING, width=2), pledged=True, record=LOST_READER),
+        seen(Hose(BILLING, width=1), mark=None, identity="new"),
+        [],
+        [(WARNING, "ReaderReplaced"), (CONFLICT, "ExistsAndDiffers")],
     ),
     "what held data and is gone is not made anew": (claim(record=created()), {}, [], [(LOST, "Vanished")]),
     "what held data and is gone is made anew once its loss is acknowledged": (

@@ -53,6 +53,24 @@ FAREWELLS: dict[str, Parting] = {
         [],
         [(WARNING, "NotOurs")],
     ),
+    "what has no room for a mark is deleted when it was written down to be made": (
+        farewell(pledge=Barrel(ORDERS)),
+        seen(Barrel(ORDERS), mark=None),
+        [Action.DELETE],
+        [],
+    ),
+    "what was written down to be made in the place of a lost one is deleted too": (
+        farewell(pledge=Barrel(ORDERS), record=created("zeroth")),
+        seen(Barrel(ORDERS), mark=None),
+        [Action.DELETE],
+        [],
+    ),
+    "what has no room for a mark and is not as it was written down stays": (
+        farewell(pledge=Barrel(ORDERS, color="red")),
+        seen(Barrel(ORDERS, color="blue"), mark=None),
+        [],
+        [(WARNING, "NotOurs")],
+    ),
     "what took the place of our object stays": (
         farewell(record=created("zeroth")),
         seen(),

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from headgate.brokers.base import Driver
 from headgate.brokers.fake import FakeBroker, FakeDriver
 from headgate.brokers.nats.times import written
 from headgate.core.changes import Change
@@ -18,7 +19,7 @@ from headgate.engine.shared import Shared
 from headgate.engine.world import World
 from headgate.engine.writer import Writer
 from headgate.kube.client import KubeClient
-from headgate.kube.errors import Fenced, NotFound
+from headgate.kube.errors import Fenced, NotFound, Unavailable
 from headgate.kube.values import ConfigMap, Owner
 from headgate.telemetry.metrics import Metrics
 
@@ -38,6 +39,8 @@ class Cluster:
         self.objects: dict[tuple[str, str], dict[str, Any]] = {}
         self.maps: dict[str, ConfigMap] = {}
         self.fenced = False  # whoever writes does not hold the Lease
+        self.writes: list[str] = []
+        self.unwritable: set[str] = set()  # names of objects whose status cannot be written now
         self._version = 100
 
     def put(self, kind: str, name: str, spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -61,15 +64,25 @@ class Cluster:
         return deepcopy(body)
 
     async def patch_finalizers(
-        self, kind: str, namespace: str, name: str, *, finalizers: tuple[str, ...], **_: object
+        self,
+        kind: str,
+        namespace: str,
+        name: str,
+        *,
+        finalizers: tuple[str, ...],
+        annotations: Mapping[str, str] | None = None,
+        **_: object,
     ) -> dict[str, Any]:
         """See KubeClient."""
         del namespace
+        self.writes.append(f"finalizers of {name}")
         if self.fenced:
             raise Fenced("the Lease is not held")
         if (kind, name) not in self.objects:
             raise NotFound(f"{name} is gone")
-        body = self.touched(kind, name, finalizers=list(finalizers))
+        kept = self.objects[kind, name]["metadata"].get("annotations") or {}
+        written = {**kept, **(annotations or {})}
+        body = self.touched(kind, name, finalizers=list(finalizers), annotations=written)
         if not finalizers and "deletionTimestamp" in body["metadata"]:
             del self.objects[kind, name]
         return body
@@ -79,6 +92,9 @@ class Cluster:
     ) -> dict[str, Any]:
         """See KubeClient."""
         del namespace, uid
+        self.writes.append(f"status of {name}")
+        if name in self.unwritable:
+            raise Unavailable("the API server does not answer")
         if self.fenced:
             raise Fenced("the Lease is not held")
         self.objects[kind, name]["status"] = dict(status)
@@ -128,14 +144,17 @@ class Interrupted(FakeBroker):
 class Scene:
     """A worker with everything around it."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, before: "Scene | None" = None, drivers: Callable[[FakeDriver], Driver] = lambda driver: driver
+    ) -> None:
+        """`before` is an operator that ended: what it left in the cluster and in the broker is still there."""
         self.used: list[Ref] = []  # policies that the worker had something new for
-        self.cluster = Cluster()
-        self.broker = Interrupted(now)
+        self.cluster: Cluster = Cluster() if before is None else before.cluster
+        self.broker: Interrupted = Interrupted(now) if before is None else before.broker
         self.broker.meanwhile = {}
         kube = cast("KubeClient", self.cluster)
         self.world = World("here", lambda _: None)
-        driver = FakeDriver(cast("Any", self.broker))
+        driver = drivers(FakeDriver(cast("Any", self.broker)))
         self.shared = Shared(
             kube=kube,
             world=self.world,
@@ -150,20 +169,24 @@ class Scene:
         nothing: Any = lambda _: None  # noqa: E731  (four times the same)
         sights = Sights(nothing, nothing, nothing, lambda _: (), nothing, nothing, self.used.append)
         self.worker = Worker(MAIN, self.shared, lambda _: sights)
-        self.world.see("EventBroker", None, self.cluster.put("EventBroker", "main", BROKER_SPEC))
+        if before is None:
+            self.cluster.put("EventBroker", "main", BROKER_SPEC)
+        for kind, name in self.cluster.objects:
+            self.world.see(kind, None, self.cluster.touched(kind, name))
 
     async def look(self, *refs: Ref) -> None:
         """One turn of the worker."""
         self.worker.queue.add(refs)
         await self.worker._turn()
 
-    def declare(self, name: str) -> Ref:
+    def declare(self, name: str, **fields: Any) -> Ref:
         """A topic that is deleted in the broker when its object goes."""
         spec = {
             "brokerRef": {"name": "main"},
             "subjects": [f"{name}.>"],
             "retention": {"maxAge": "1h"},
             "deletionPolicy": "Delete",
+            **fields,
         }
         return self.put("EventTopic", name, spec)
 
