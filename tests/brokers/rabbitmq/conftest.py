@@ -53,7 +53,8 @@ def connect(
         "username": (user or server.username).encode(),
         "password": (password or server.password).encode(),
     }
-    return RabbitBroker(Connection(server.management_url, vhost), limits, Credentials(values), may_act)
+    connection = Connection(server.management_url, vhost, amqp_url=server.url)
+    return RabbitBroker(connection, limits, Credentials(values), may_act)
 
 
 @pytest_asyncio.fixture

@@ -7,18 +7,20 @@ from typing import Final
 from headgate.api.eventbroker import Limits
 from headgate.brokers.base import BrokerFacts, Credentials, always
 from headgate.brokers.pace import Pace
+from headgate.brokers.rabbitmq.amqp import Amqp
 from headgate.brokers.rabbitmq.documents import UNSIGNED, Json, identity_of
 from headgate.brokers.rabbitmq.facts import capabilities, level_of
 from headgate.brokers.rabbitmq.ledger import Ledger, Reading, noted
+from headgate.brokers.rabbitmq.letterbox import Letterbox
 from headgate.brokers.rabbitmq.management import Management
 from headgate.brokers.rabbitmq.names import replay_name
 from headgate.brokers.rabbitmq.options import Connection
 from headgate.brokers.rabbitmq.reading import Reader, observe
-from headgate.brokers.rabbitmq.resources import REJECT_PUBLISH, UNROUTED
+from headgate.brokers.rabbitmq.resources import UNROUTED
 from headgate.brokers.rabbitmq.writing import SETTLE, Writer
 from headgate.core import defaults
 from headgate.core.changes import Change
-from headgate.core.progress import Capture, DeadLetters, Holding, Progress, Room
+from headgate.core.progress import Capture, Holding, Progress
 from headgate.core.resource import Key, Observed, Unread
 
 _TYPE: Final = "RabbitMQ"
@@ -45,6 +47,11 @@ class RabbitBroker:
         self._api = Management(connection, credentials, timeout=timeout, may_act=may_act)
         self._reader = Reader(self._api)
         self._writer = Writer(self._reader, self._requests, connection.policy_priority, settle=settle)
+        amqp = (
+            Amqp(connection, credentials, timeout=timeout, name="headgate") if connection.amqp_url else None
+        )
+        self._amqp = amqp
+        self._letterbox = Letterbox(self._reader, self._watching, amqp)
         self._ledgers: dict[str, Ledger] = {}
 
     async def facts(self) -> BrokerFacts:
@@ -116,17 +123,8 @@ class RabbitBroker:
         )
 
     async def dead_letters(self, queues: Collection[Key]) -> Mapping[Key, Holding | Unread]:
-        """How much dead-letter queues hold; whose it is stands in the messages, which are not read here."""
-        if not queues:
-            return {}
-        live, collected = await asyncio.gather(
-            self._reader.queues(self._watching), self._reader.collected(self._watching)
-        )
-        return {
-            key: _holding(key, live[key.name], collected.get(key.name, {}))
-            for key in queues
-            if key.name in live
-        }
+        """How much dead-letter queues hold, and of whom where there is a way to look into them."""
+        return await self._letterbox.dead_letters(queues) if queues else {}
 
     async def capture(self) -> Capture | None:
         """None: the broker itself moves dead letters, there are no notices to keep."""
@@ -138,21 +136,10 @@ class RabbitBroker:
 
     async def aclose(self) -> None:
         """Let go of the connections."""
+        if self._amqp is not None:
+            await self._amqp.aclose()
         await self._api.aclose()
 
 
 def _is_step(name: str, queue: str) -> bool:
     return name.startswith(f"{queue}.retry-") and name.removeprefix(f"{queue}.retry-").isdigit()
-
-
-def _holding(key: Key, queue: Json, collected: Json) -> Holding | Unread:
-    if queue.get("messages") is None:
-        return Unread("NoAnswer", f"nobody answers for {key}: the nodes that keep it may be down")
-    depth, size = int(queue["messages"]), int(collected.get("message_bytes") or 0)
-    definition = collected.get("effective_policy_definition") or {}
-    refuses = definition.get("overflow") == REJECT_PUBLISH
-    most, most_size = (
-        definition.get(name) if refuses else None for name in ("max-length", "max-length-bytes")
-    )
-    groups = (DeadLetters("", depth, None, ()),) if depth else ()
-    return Holding(groups, Room(depth, size, most, most_size))

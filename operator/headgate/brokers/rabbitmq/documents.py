@@ -6,8 +6,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
-from headgate.brokers.rabbitmq.names import mark_in, replay_name, step_name
-from headgate.brokers.rabbitmq.parts import IDENTITY, MILLISECOND, OWNER, step_definition
+from headgate.brokers.rabbitmq.enforcing import enforced, weakening
+from headgate.brokers.rabbitmq.names import closed_name, mark_in, replay_name, step_name
+from headgate.brokers.rabbitmq.parts import (
+    CLOSED_SEGMENT,
+    IDENTITY,
+    MILLISECOND,
+    OWNER,
+    queue_definition,
+    step_definition,
+)
 from headgate.brokers.rabbitmq.resources import (
     DELIVERIES,
     DROP_HEAD,
@@ -166,15 +174,25 @@ def _observed_queue(snapshot: Snapshot, key: Key) -> Observed | None:
         copies=arguments.get("x-quorum-initial-group-size"),
         bindings=snapshot.bindings.get(key.name, ()),
         steps=_steps(snapshot, key.name),
+        closed_max_age=_closed_max_age(snapshot, key.name),
         shadowed_by=shadow(snapshot, QUEUE, queue),
-        **_queue_settings(definition_of(snapshot, QUEUE, queue)),
+        **queue_settings(enforced(definition_of(snapshot, QUEUE, queue), arguments)),
     )
     return Observed(
         resource, identity_of(queue), mark, adopted=adopted, stats=Stats(_count(queue.get("messages")))
     )
 
 
-def _queue_settings(definition: Json) -> dict[str, Any]:
+def _closed_max_age(snapshot: Snapshot, queue: str) -> timedelta:
+    """Of a stream that is there and held to what we say; any other is as good as missing."""
+    stream = snapshot.queues.get(closed_name(queue))
+    settings = definition_of(snapshot, QUEUE, stream) if stream is not None else {}
+    ours = settings.get("stream-max-segment-size-bytes") == CLOSED_SEGMENT
+    return _age(str(settings.get("max-age", "0s"))) if ours else timedelta(0)
+
+
+def queue_settings(definition: Json) -> dict[str, Any]:
+    """The settings of a queue that holds to this definition."""
     least = _duration(definition.get("delayed-retry-min"))
     delay = Delay(
         definition.get("delayed-retry-type", "disabled"),
@@ -191,6 +209,14 @@ def _queue_settings(definition: Json) -> dict[str, Any]:
         "consumer_timeout": _duration(definition.get("consumer-timeout")),
         "delay": delay if least else Delay(),
     }
+
+
+def overruling(desired: Queue, arguments: Json) -> tuple[str, ...]:
+    """The arguments that keep a queue from ever being as declared."""
+    definition = queue_definition(desired)
+    plain = queue_settings(definition)
+    found = weakening(arguments)
+    return tuple(text for text, alone in found if queue_settings(enforced(definition, alone)) != plain)
 
 
 def _dead_letters(definition: Json) -> DeadLetters:

@@ -13,6 +13,7 @@ _SUFFIX: Final = 32  # room for what is put behind a name to make another one
 _POLICY: Final = re.compile(
     r"headgate:(?P<kind>exchange|queue):(?P<object>.+):(?P<mark>[^:/]+/[^:/]+/[^:/]+/[^:/]+)"
 )
+_STEP: Final = re.compile(r"(?P<queue>.+)\.retry-\d+")
 _HASH: Final = "#"
 
 
@@ -33,6 +34,22 @@ def replay_name(exchange: str) -> str:
 def step_name(queue: str, wait: timedelta) -> str:
     """The queue in which events of another one wait for so long."""
     return f"{queue}.retry-{wait // timedelta(milliseconds=1)}"
+
+
+def step_of(name: str) -> str | None:
+    """The queue whose step this is by its name; None where it is none."""
+    found = _STEP.fullmatch(name)
+    return found["queue"] if found else None
+
+
+def desk_name(queue: str) -> str:
+    """What whoever goes through a queue holds meanwhile, so that nobody else does."""
+    return f"{queue}.desk"
+
+
+def closed_name(queue: str) -> str:
+    """The stream that remembers who closed which entry of a dead-letter queue, and why."""
+    return f"{queue}.closed"
 
 
 def policy_name(kind: str, name: str, mark: str) -> str:

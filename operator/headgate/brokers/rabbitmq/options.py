@@ -16,6 +16,7 @@ class Connection:
     management_url: str  # https://host:15671, without /api
     virtual_host: str = "/"
     policy_priority: int = PRIORITY
+    amqp_url: str = ""  # amqp://host:5672 or amqps://host:5671: where messages are read and written
 
 
 @dataclass(frozen=True, slots=True)

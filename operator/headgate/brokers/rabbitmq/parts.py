@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from headgate.brokers.rabbitmq.names import pattern_of, policy_name, replay_name, step_name
+from headgate.brokers.rabbitmq.names import closed_name, pattern_of, policy_name, replay_name, step_name
 from headgate.brokers.rabbitmq.resources import (
     DELIVERIES,
     DROP_HEAD,
@@ -23,6 +23,7 @@ from headgate.brokers.rabbitmq.resources import (
 
 OWNER: Final = "x-headgate-owner"  # the first value stays for ever: whoever takes over says so in the policy
 IDENTITY: Final = "x-headgate-id"
+CLOSED_SEGMENT: Final = 1024 * 1024
 MILLISECOND: Final = timedelta(milliseconds=1)
 Value = str | int | bool
 Definition = Mapping[str, Value]
@@ -110,6 +111,15 @@ def _queue(resource: Queue, signature: Signature) -> Iterator[Part]:
         step = step_name(name, wait)
         back = _policy(QUEUE, step, "quorum_queues", signature, step_definition(name, wait))
         yield Part(QUEUE, step, QUORUM, {**signature.arguments, **copies}, back)
+    if resource.closed_max_age:
+        yield _closed(resource, resource.closed_max_age, signature)
+
+
+def _closed(resource: Queue, age: timedelta, signature: Signature) -> Part:
+    name = closed_name(resource.key.name)
+    copies = {"x-initial-cluster-size": resource.copies} if resource.copies else {}
+    policy = _policy(QUEUE, name, "streams", signature, closed_definition(age))
+    return Part(QUEUE, name, STREAM, {**signature.arguments, **copies}, policy)
 
 
 def _policy(
@@ -131,12 +141,21 @@ def replay_definition(resource: Exchange) -> Definition:
     age, size, segment = resource.replay_max_age, resource.replay_max_bytes, resource.replay_segment_bytes
     found: dict[str, Value] = {}
     if age:
-        found["max-age"] = f"{max(1, round(age.total_seconds()))}s"
+        found["max-age"] = _whole_seconds(age)
     if size is not None and size >= 0:
         found["max-length-bytes"] = size
     if segment is not None and segment >= 0:
         found["stream-max-segment-size-bytes"] = segment
     return found
+
+
+def closed_definition(age: timedelta) -> Definition:
+    """The policy of the stream of those who closed entries: small segments, so that age is nearly kept."""
+    return {"max-age": _whole_seconds(age), "stream-max-segment-size-bytes": CLOSED_SEGMENT}
+
+
+def _whole_seconds(age: timedelta) -> str:
+    return f"{max(1, round(age.total_seconds()))}s"
 
 
 def queue_definition(resource: Queue) -> Definition:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -11,13 +10,16 @@ from headgate.brokers.pace import Pace
 from headgate.brokers.rabbitmq.documents import Json, Snapshot, bindings_of, named, observed
 from headgate.brokers.rabbitmq.facts import level_of
 from headgate.brokers.rabbitmq.management import LIVE, Management
-from headgate.brokers.rabbitmq.names import replay_name, step_name
+from headgate.brokers.rabbitmq.names import replay_name
 from headgate.brokers.rabbitmq.resources import EXCHANGE
 from headgate.core.resource import Key, Observed
 
 _NOT_OURS_TO_SEE: Final = "PermissionDenied"
 # What is collected every five seconds and told by no other way.
-_COLLECTED: Final = "name,consumers,messages_dlx,messages_delayed,message_bytes,message_stats.publish,effective_policy_definition"
+_COLLECTED: Final = (
+    "name,consumers,messages_dlx,messages_delayed,message_bytes,message_stats.publish,message_stats.ack,"
+    "effective_policy_definition"
+)
 
 
 class Reader:
@@ -86,11 +88,11 @@ class Reader:
         self,
         lane: Pace,
         key: Key,
-        steps: Iterable[timedelta] = (),
+        beside: Iterable[str] = (),
         policies: Iterable[str] = (),
         known: Mapping[str, Json] = MappingProxyType({}),
     ) -> Snapshot:
-        """Everything about one object; `policies` are names to look for beside those in effect, `known` need no look."""
+        """Everything about one object, and the queues beside it that are named; `policies` are names to look for beside those in effect, `known` need no look."""
         name = key.name
         if key.kind == EXCHANGE:
             path = self.api.path("exchanges", name)
@@ -99,7 +101,7 @@ class Reader:
             )
             exchanges, queues = _there({name: exchange}), _there({replay_name(name): replay})
         else:
-            names = [name, *(step_name(name, wait) for wait in steps)]
+            names = [name, *beside]
             found = await asyncio.gather(*(self.live(lane, each) for each in names))
             exchanges, queues = {}, _there(dict(zip(names, found, strict=True)))
         main = replay_name(name) if key.kind == EXCHANGE else name

@@ -106,6 +106,7 @@ class Queue(_Managed):
     consumer_timeout: timedelta | None = setting(reset=_NONE)
     delay: Delay | None = setting(reset=Delay())
     steps: tuple[timedelta, ...] | None = setting(reset=())
+    closed_max_age: timedelta | None = setting(reset=_NONE)  # how long it is remembered who closed an entry
 
     reads: ClassVar[bool] = True  # and holds what its group has not read: gone, it is a loss
 

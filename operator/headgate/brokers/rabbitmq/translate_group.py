@@ -75,6 +75,7 @@ def _queue(group: Group, facts: BrokerFacts, options: GroupOptions, kept: Waits)
         consumer_timeout=policy.handling_timeout if CONSUMER_TIMEOUT in facts.capabilities else timedelta(0),
         delay=kept.delay,
         steps=kept.steps,
+        closed_max_age=timedelta(0),
         shadowed_by="",
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Final
 
 from headgate.api import WhenFull
 from headgate.api.common import Storage
@@ -21,7 +22,9 @@ from headgate.brokers.rabbitmq.resources import (
 from headgate.core.compiled import Compiled, Note
 from headgate.core.topology import Queue as DeclaredQueue
 
-ENDLESS = -1  # looking at a dead letter is no attempt
+ENDLESS: Final = -1  # looking at a dead letter is no attempt
+_REMEMBERED: Final = timedelta(days=90)  # who closed an entry, where entries themselves have no age
+_SHORTEST: Final = timedelta(days=1)
 
 
 def compiled_queue(queue: DeclaredQueue, facts: BrokerFacts) -> Compiled:
@@ -42,6 +45,7 @@ def compiled_queue(queue: DeclaredQueue, facts: BrokerFacts) -> Compiled:
         consumer_timeout=timedelta(0),
         delay=Delay(),
         steps=(),
+        closed_max_age=max(retention.max_age or _REMEMBERED, _SHORTEST),
         shadowed_by="",
     )
     findings = (*common.name_findings(queue.external_name), *common.copy_findings(queue.replicas, facts))

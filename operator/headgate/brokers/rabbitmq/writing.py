@@ -14,9 +14,9 @@ from typing import Final
 
 from headgate.brokers.base import Refused, Unavailable, Unreachable
 from headgate.brokers.pace import Pace
-from headgate.brokers.rabbitmq.documents import Json, Snapshot, observed
+from headgate.brokers.rabbitmq.documents import Json, Snapshot, observed, overruling
 from headgate.brokers.rabbitmq.facts import LIVE_POLICIES
-from headgate.brokers.rabbitmq.names import mark_in, policy_name, replay_name, step_name
+from headgate.brokers.rabbitmq.names import closed_name, mark_in, policy_name, replay_name, step_name
 from headgate.brokers.rabbitmq.parts import Part, Policy, Signature, parts_of
 from headgate.brokers.rabbitmq.reading import Reader
 from headgate.brokers.rabbitmq.resources import EXCHANGE, QUEUE, STREAM, UNROUTED, Binding, Exchange, Queue
@@ -56,6 +56,7 @@ class Writer:
         else:
             found = _same(change, found)
         _possible(desired, found)
+        _in_force(desired, snapshot)
         return await self._make(change, desired, snapshot)
 
     async def _read(
@@ -63,8 +64,8 @@ class Writer:
     ) -> Snapshot:
         marks = (_mark(change), *filter(None, (change.replaces,)))
         titles = [policy_name(kind, name, mark) for kind, name in _names(change, desired) for mark in marks]
-        steps = _steps(change, desired)
-        return await self._reader.one(self._lane, change.key, steps, () if known else titles, known)
+        beside = [name for _, name in _names(change, desired)[1:]]
+        return await self._reader.one(self._lane, change.key, beside, () if known else titles, known)
 
     async def _make(self, change: Change, desired: Exchange | Queue, before: Snapshot) -> Observed:
         signature = Signature(_mark(change), secrets.token_hex(8), self._priority)
@@ -226,7 +227,7 @@ class Writer:
 
     async def _ensure_empty(self, key: Key, snapshot: Snapshot) -> None:
         """The server deletes what holds messages without asking, so nothing may come in while we count."""
-        queues = list(snapshot.queues)
+        queues = [name for name in snapshot.queues if name != closed_name(key.name)]
         bound = {name: snapshot.bindings.get(name, ()) for name in queues}
         if key.kind == QUEUE:
             for name, bindings in bound.items():
@@ -259,7 +260,13 @@ def _names(change: Change, desired: Exchange | Queue | None) -> list[tuple[str, 
     name = change.key.name
     if change.key.kind == EXCHANGE:
         return [(EXCHANGE, name), (QUEUE, replay_name(name))]
-    return [(QUEUE, name), *((QUEUE, step_name(name, wait)) for wait in _steps(change, desired))]
+    steps = [step_name(name, wait) for wait in _steps(change, desired)]
+    closed = [closed_name(name)] if _remembers(change, desired) else []
+    return [(QUEUE, each) for each in (name, *steps, *closed)]
+
+
+def _remembers(change: Change, desired: Exchange | Queue | None) -> bool:
+    return any(isinstance(side, Queue) and side.closed_max_age for side in (desired, change.before))
 
 
 def _steps(change: Change, desired: Exchange | Queue | None) -> tuple[timedelta, ...]:
@@ -298,6 +305,19 @@ def _possible(desired: Exchange | Queue, found: Observed | None) -> None:
                 "ImmutableSetting",
                 f"{desired.key}: {diff.field} is {diff.before} and cannot become {diff.after}; nothing was changed",
             )
+
+
+def _in_force(desired: Exchange | Queue, snapshot: Snapshot) -> None:
+    """Arguments of whoever made a queue weaken our policy, and the server shows the policy as if they did not."""
+    queue = snapshot.queues.get(desired.key.name)
+    if queue is None or not isinstance(desired, Queue):
+        return
+    if found := overruling(desired, queue.get("arguments") or {}):
+        raise Refused(
+            "ImmutableSetting",
+            f"{desired.key}: it was made with {', '.join(found)}, which no policy can lift: declare the same, or move to "
+            "a queue with another externalName; nothing was changed",
+        )
 
 
 def _owned(change: Change, found: Observed) -> Observed:

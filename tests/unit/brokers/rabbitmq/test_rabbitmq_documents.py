@@ -47,6 +47,7 @@ QUEUES = st.builds(
     consumer_timeout=MILLISECONDS,
     delay=DELAYS,
     steps=st.lists(WAITS, unique=True, max_size=3).map(sorted).map(tuple),
+    closed_max_age=SECONDS,
     shadowed_by=st.just(""),
 )
 EXCHANGES = st.builds(

@@ -1,0 +1,29 @@
+"""How people and movers reach the messages of a virtual host. Knows nothing of Kubernetes."""
+
+import asyncio
+from typing import Final
+
+from headgate.brokers.base import Credentials
+from headgate.brokers.pace import Pace
+from headgate.brokers.rabbitmq.amqp import Amqp
+from headgate.brokers.rabbitmq.letters import RabbitLetters
+from headgate.brokers.rabbitmq.management import Management
+from headgate.brokers.rabbitmq.options import Connection
+from headgate.brokers.rabbitmq.reading import Reader
+from headgate.core import defaults
+
+_TIMEOUT: Final = defaults.TIMEOUT.total_seconds()
+
+
+def letters(
+    connection: Connection, credentials: Credentials, queue: str, *, timeout: float = _TIMEOUT
+) -> RabbitLetters:
+    """A person's handle on one dead-letter queue."""
+    reader = Reader(Management(connection, credentials, timeout=timeout))
+    amqp = Amqp(connection, credentials, timeout=timeout, name="headgate-dlq")
+    return RabbitLetters(amqp, reader, lane(), queue)
+
+
+def lane() -> Pace:
+    """Somebody who asks for a few things."""
+    return Pace(defaults.REQUESTS_PER_SECOND, asyncio.Semaphore(defaults.MAX_IN_FLIGHT))
