@@ -6,7 +6,9 @@ The error tree; a method raises nothing else:
     ├── Unreachable    may work later: retried with backoff, the last known state stays
     │   ├── Unknown    a request timed out: it may have been done; read back before deciding
     │   └── Unavailable    this one object cannot be read or changed now; the rest of the broker answers
+    │       └── Ongoing    a change of this one was begun and takes its time; people are told
     └── Refused        will not work until somebody edits something; `reason` is stable
+        └── Blocked    it is not the declaration that has to be edited, but something of others in the broker
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -47,8 +49,16 @@ class Unavailable(Unreachable):
     """One object is away while its broker is not: an election, a move, servers that are down."""
 
 
+class Ongoing(Unavailable):
+    """A change was begun, goes on by itself and takes its time; the text says what is left, in steps and not to the byte."""
+
+
 class Refused(BrokerError):  # noqa: N818  (an outcome, named as in the conditions)
     """The broker said no, and will say no again."""
+
+
+class Blocked(Refused):
+    """Something of somebody else in the broker stands in the way, and is not ours to change."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ class Standing:
     lost: str = ""  # the recorded identity of what is gone or replaced, until somebody acknowledges it
     checkpoint: str = ""  # the recorded position, as long as it means something
     findings: tuple[Finding, ...] = ()
+    remarks: tuple[Finding, ...] = ()  # of the broker about the object, which stand in the way of nothing
     unread: Unread | None = None  # nothing is known of the object now; all else here is as it was remembered
 
 

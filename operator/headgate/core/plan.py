@@ -66,7 +66,7 @@ def plan(
 def done(standing: Standing, change: Change, result: Observed | None) -> Standing:
     """Where a claim stands once its change was carried out; `result` is what the broker made of it."""
     if result is None:
-        return replace(standing, exists=False, owned=False, identity="", diffs=(), action=None)
+        return replace(standing, exists=False, owned=False, identity="", diffs=(), action=None, remarks=())
     match change.action:
         case Action.CREATE:
             origin = Origin.CREATED
@@ -75,7 +75,14 @@ def done(standing: Standing, change: Change, result: Observed | None) -> Standin
         case _:
             origin = standing.origin or Origin.CREATED
     return replace(
-        standing, exists=True, owned=True, identity=result.identity, origin=origin, diffs=(), action=None
+        standing,
+        exists=True,
+        owned=True,
+        identity=result.identity,
+        origin=origin,
+        diffs=(),
+        action=None,
+        remarks=_remarks(result),
     )
 
 
@@ -187,6 +194,8 @@ def _resets(desired: Resource, found: Observed) -> Iterator[Diff]:
 
 def _findings(case: Case) -> Iterator[Finding]:
     state = [finding for check in STATE_CHECKS if (finding := check(case)) is not None]
+    if case.found is not None:
+        state += [finding for finding in case.found.findings if finding.outcome is not Outcome.WARNING]
     if case.claim.mode is Mode.OBSERVE:
         yield from (finding for finding in state if finding.outcome is Outcome.LOST)
         return
@@ -198,6 +207,11 @@ def _findings(case: Case) -> Iterator[Finding]:
     for diff in case.diffs:
         if (finding := impossible(case, diff)) is not None:
             yield finding
+
+
+def _remarks(found: Observed | None) -> tuple[Finding, ...]:
+    """What is worth knowing of an object, also where it is only looked at."""
+    return tuple(one for one in found.findings if one.outcome is Outcome.WARNING) if found is not None else ()
 
 
 def _change(case: Case, findings: Iterable[Finding]) -> Change | None:
@@ -243,6 +257,7 @@ def _standing(case: Case, findings: tuple[Finding, ...], change: Change | None) 
         action=None if change is None else change.action,
         diffs=case.diffs,
         findings=findings,
+        remarks=_remarks(found),
         lost=case.mourned,
         checkpoint="" if case.renewed else record.checkpoint,
     )

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from headgate.core.outcomes import Finding
+
 
 class FieldClass(StrEnum):
     """How a setting of a broker object may change once the object exists."""
@@ -147,6 +149,7 @@ class Observed:
     adopted: bool = False  # the mark says that the object was there before its owner
     managed: frozenset[str] = frozenset()  # optional settings that the mark says were set by its owner
     stats: Stats = Stats()
+    findings: tuple[Finding, ...] = ()  # what the broker shows of it beside its settings
     lapsed: str = (
         ""  # the mark of an owner that is gone and kept its object: whoever comes next may replace it
     )

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from headgate.brokers.base import Broker, Refused, Unavailable, Unknown, Unreachable
+from headgate.brokers.base import Blocked, Broker, Ongoing, Refused, Unavailable, Unknown, Unreachable
 from headgate.core.changes import Action, Change
 from headgate.core.claims import Owner
 from headgate.core.outcomes import Finding, Outcome
@@ -17,6 +17,7 @@ class Effects:
 
     observed: dict[Key, Observed | None] = field(default_factory=dict)  # None: gone
     refused: dict[Owner, Finding] = field(default_factory=dict)
+    ongoing: dict[Owner, Finding] = field(default_factory=dict)  # begun; also in `unknown`
     unknown: set[Owner] = field(default_factory=set)  # no answer, or not now: read back, then decide
     unreachable: Unreachable | None = None  # the broker went away; the rest was not tried
     done: list[Change] = field(default_factory=list)
@@ -74,11 +75,20 @@ async def _one(
             effects.observed[change.key] = await broker.apply(change)
             effects.done.append(change)
         except Refused as error:
-            effects.refused[change.owner] = Finding(Outcome.REFUSED, error.reason, str(error))
+            outcome = Outcome.BLOCKED if isinstance(error, Blocked) else Outcome.REFUSED
+            effects.refused[change.owner] = Finding(outcome, error.reason, str(error))
+        except Ongoing as error:
+            effects.ongoing[change.owner] = Finding(Outcome.WAITING, error.reason, str(error))
+            effects.unknown.add(change.owner)
         except (Unknown, Unavailable):
             effects.unknown.add(change.owner)
         except Unreachable as error:
             effects.unreachable = error
+
+
+def told(effects: Effects, owner: Owner) -> tuple[Finding, ...]:
+    """What the broker said about the changes of one owner."""
+    return tuple(said[owner] for said in (effects.refused, effects.ongoing) if owner in said)
 
 
 def after(observed: Mapping[Key, Observed], effects: Effects) -> dict[Key, Observed]:

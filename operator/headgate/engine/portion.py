@@ -15,7 +15,7 @@ from headgate.core.plan import done, plan
 from headgate.core.pledges import PLEDGE, pledges
 from headgate.core.resource import Key, Observed, Unread
 from headgate.engine.departures import Departures
-from headgate.engine.effects import Effects, enforce
+from headgate.engine.effects import Effects, enforce, told
 from headgate.engine.intents import Intent
 from headgate.engine.link import Link
 from headgate.engine.queue import DirtyQueue
@@ -211,7 +211,7 @@ class Portion:
         lost = intent.ref.kind == TOPIC and any(_lost(standing) for standing in own)
         if self._sweep.note(intent.ref, lost=lost):
             self._queue.add(self._world.users(intent.ref))
-        refused = (effects.refused[intent.owner],) if intent.owner in effects.refused else ()
+        refused = told(effects, intent.owner)
         if entry.leaving and not self._stays(item, own, refused):
             await self._write(entry.ref, lambda: self._departures.release(entry, own, refused))
             self._reports.forget(entry.ref)

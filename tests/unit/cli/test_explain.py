@@ -38,6 +38,8 @@ REASON_AT: Final = {
     "no": 1,
     "unknown": 1,
     "warn": 1,
+    "Blocked": 0,
+    "Ongoing": 0,
 }
 ASPECTS: Final = ("Aspect", "yes", "no", "unknown")
 # Enumerations whose values become reasons of conditions and status, metric labels, or headers of dead letters.

@@ -13,6 +13,7 @@ from tests.unit.core.planning import (
     owner,
     reasons,
     seen,
+    standing,
     tank,
     tap,
 )
@@ -20,14 +21,16 @@ from tests.unit.core.planning import (
 from headgate.api import AdoptionPolicy, Mode, OnVanished
 from headgate.core.changes import Action
 from headgate.core.claims import Claim
-from headgate.core.outcomes import Outcome
-from headgate.core.plan import plan
+from headgate.core.outcomes import Finding, Outcome
+from headgate.core.plan import done, plan
 from headgate.core.resource import Key, Observed
 
 WEEK, DAY = timedelta(hours=168), timedelta(hours=24)
 BLOCKED, CONFLICT, LOST = Outcome.BLOCKED, Outcome.CONFLICT, Outcome.LOST
 REFUSED, WARNING = Outcome.REFUSED, Outcome.WARNING
 OTHER = owner("other")
+SHADOWED = Finding(BLOCKED, "PolicyShadowed", "theirs is in effect")
+STALE = Finding(WARNING, "OffsetsStale", "they are of another topic")
 LOST_READER = created("old", checkpoint="41")
 
 Row = tuple[Claim, dict[Key, Observed], list[Action], list[tuple[Outcome, str]]]
@@ -231,6 +234,18 @@ CLAIMS: dict[str, Row] = {
         [],
         [(BLOCKED, "FieldCannotShrink"), (BLOCKED, "FieldImmutable")],
     ),
+    "what the broker shows to stand in the way blocks whatever differs": (
+        claim(tank(max_age=WEEK), record=created()),
+        seen(tank(max_age=DAY), findings=(SHADOWED, STALE)),
+        [],
+        [(BLOCKED, "PolicyShadowed")],
+    ),
+    "what the broker remarks keeps nothing from being done": (
+        claim(tank(max_age=WEEK), record=created()),
+        seen(tank(max_age=DAY), findings=(STALE,)),
+        [Action.UPDATE],
+        [],
+    ),
     "a planned change is not made": (claim(tank(max_age=WEEK), mode=Mode.PLAN), {}, [], []),
     "a planned loss is told": (
         claim(record=created(), mode=Mode.PLAN, on_vanished=OnVanished.RECREATE),
@@ -261,3 +276,17 @@ def test_claim(
     made = plan([wanted], held)
     assert [change.action for change in made.changes] == actions_
     assert sorted(reasons(made, wanted.owner)) == sorted(found)
+
+
+@pytest.mark.parametrize("mode", Mode, ids=str)
+def test_what_the_broker_remarks_is_told_in_every_mode(mode: Mode) -> None:
+    made = plan([claim(record=created(), mode=mode)], seen(findings=(STALE, SHADOWED)))
+    assert standing(made).remarks == (STALE,)
+
+
+def test_what_the_broker_remarks_after_a_change_takes_the_place_of_what_it_remarked_before() -> None:
+    made = plan([claim(tank(max_age=WEEK), record=created())], seen(tank(max_age=DAY), findings=(STALE,)))
+    (change,), before = made.changes, standing(made)
+    assert done(before, change, Observed(tank(max_age=WEEK), "first")).remarks == ()
+    assert done(before, change, Observed(tank(max_age=WEEK), "first", findings=(STALE,))).remarks == (STALE,)
+    assert done(before, change, None).remarks == ()

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.core.planning import tank
 
-from headgate.brokers.base import BrokerError, Refused, Unknown, Unreachable
+from headgate.brokers.base import Blocked, BrokerError, Ongoing, Refused, Unknown, Unreachable
 from headgate.core.changes import Action, Change
 from headgate.core.claims import Owner
+from headgate.core.outcomes import Finding, Outcome
 from headgate.core.resource import Key, Observed
-from headgate.engine.effects import Effects, enforce, waves
+from headgate.engine.effects import Effects, enforce, told, waves
 from headgate.engine.queue import FIRST_WAIT, LONGEST_WAIT, DirtyQueue
 from headgate.engine.writer import merge_patch
 
@@ -131,6 +132,21 @@ async def test_a_broker_that_is_away_is_asked_no_further() -> None:
 async def test_a_lost_answer_is_neither_done_nor_refused() -> None:
     effects = await effects_of(Answering({"a": Unknown("TimedOut", "no answer")}), change("a"))
     assert (effects.unknown, effects.done, effects.refused, effects.unreachable) == ({OWNER}, [], {}, None)
+
+
+async def test_what_others_stand_in_the_way_of_is_blocked_and_not_refused() -> None:
+    effects = await effects_of(Answering({"a": Blocked("PolicyShadowed", "theirs wins")}), change("a"))
+    assert told(effects, OWNER) == (Finding(Outcome.BLOCKED, "PolicyShadowed", "theirs wins"),)
+
+
+async def test_what_was_begun_is_told_and_looked_at_again() -> None:
+    effects = await effects_of(Answering({"a": Ongoing("MoveInProgress", "half is left")}), change("a"))
+    assert told(effects, OWNER) == (Finding(Outcome.WAITING, "MoveInProgress", "half is left"),)
+    assert (effects.unknown, effects.done, effects.refused) == ({OWNER}, [], {})
+
+
+async def test_of_what_is_done_nothing_is_told() -> None:
+    assert told(await effects_of(Answering(), change("a")), OWNER) == ()
 
 
 async def test_a_deleted_object_is_seen_to_be_gone() -> None:

@@ -107,7 +107,7 @@ def _own(trial: Trial, verdict: Verdict) -> Iterator[Aspect]:
             yield yes(outcome.value, *found)
     yield from _losses(trial, findings)
     yield from _drift(account)
-    if (warned := said(trial.declared, Outcome.WARNING)) is not None:
+    if (warned := said((*trial.declared, *trial.remarked), Outcome.WARNING)) is not None:
         yield yes("Warning", *warned)
     yield from _resumed(trial)
 

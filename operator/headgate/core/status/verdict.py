@@ -57,6 +57,12 @@ class Trial:
             yield from standing.findings
 
     @property
+    def remarked(self) -> Iterator[Finding]:
+        """What the broker shows of its objects and what stands in the way of nothing."""
+        for standing in self.account.standings:
+            yield from standing.remarks
+
+    @property
     def pending(self) -> bool:
         """Whether something is still to be done."""
         standings = self.account.standings

@@ -104,6 +104,11 @@ CONDITIONS: dict[str, tuple[TopicAccount, str, tuple[str, str] | None]] = {
         "Warning",
         ("True", "DurabilityRisk"),
     ),
+    "a remark of the broker": (
+        topic(standings=(standing(remarks=(finding(Outcome.WARNING, "OffsetsStale"),)),)),
+        "Warning",
+        ("True", "OffsetsStale"),
+    ),
     "no warning of a single pass": (
         topic(standings=(standing(finding(Outcome.WARNING, "IdentityUnknown")),)),
         "Warning",
