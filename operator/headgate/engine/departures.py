@@ -77,7 +77,7 @@ class Departures:
             return False
         record, policy = declared.record, deletion_policy(declared.spec)
         made = bool(record.identity) or entry.ref in self._shared.unrecorded or PLEDGE in declared.annotations
-        if not made or policy is DeletionPolicy.RETAIN:
+        if not (made or _is_undecided(entry)) or policy is DeletionPolicy.RETAIN:
             return False
         if record.origin is not Origin.ADOPTED:
             return True
@@ -89,3 +89,8 @@ class Departures:
             left = await self._shared.let_go(entry.ref)
             if left:
                 await self._notices.warn(entry, "LeftAtZero", left)
+
+
+def _is_undecided(entry: Entry) -> bool:
+    """Whether it may have been made without a word of it: the finalizer comes first, the status last."""
+    return entry.guarded and not entry.status.get("conditions")

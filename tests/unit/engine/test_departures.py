@@ -83,6 +83,7 @@ class Scene:
         deleted: timedelta | None = timedelta(minutes=1),
         spec: Mapping[str, Any] | None = None,
         record: Mapping[str, Any] | None = None,
+        synced: str = "",
         annotations: Mapping[str, str] | None = None,
         guarded: bool = True,
     ) -> Entry:
@@ -98,7 +99,10 @@ class Scene:
         }
         if deleted is not None:
             meta["deletionTimestamp"] = (NOW - deleted).isoformat()
-        status = {"status": {"record": dict(record)}} if record is not None else {}
+        said: dict[str, Any] = {} if record is None else {"record": dict(record)}
+        if synced:
+            said["conditions"] = [{"type": "Ready", "status": "False"}, {"type": "Synced", "status": synced}]
+        status = {"status": said} if said else {}
         self.world.see(
             ref.kind, None, {"metadata": meta, "spec": {**SPECS[ref.kind], **(spec or {})}, **status}
         )
@@ -110,6 +114,7 @@ class Case:
     spec: Mapping[str, Any]
     record: Mapping[str, Any] | None = None
     annotations: Mapping[str, str] = field(default_factory=dict)
+    synced: str = "True"
     deleted: timedelta = timedelta(minutes=1)
     ending: bool = False
 
@@ -118,6 +123,7 @@ DELETE = {"deletionPolicy": "Delete"}
 CONFIRMED = {"headgate.dev/confirm-delete": "orders"}
 WAITS = {
     "what was made and is to be deleted": Case(DELETE, MADE),
+    "what may have been made before anybody could say so": Case(DELETE, synced=""),
     "what is to be deleted if it is empty": Case({"deletionPolicy": "DeleteIfEmpty"}, MADE),
     "what was adopted and confirmed": Case(DELETE, ADOPTED, CONFIRMED),
     "what may wait for longer than it has": Case(
@@ -126,8 +132,12 @@ WAITS = {
 }
 GOES = {
     "what is kept": Case({"deletionPolicy": "Retain"}, MADE),
-    "what was never made": Case(DELETE),
-    "what was never made and is remembered by its name": Case(DELETE, {"externalName": "orders"}),
+    "what was never made": Case(DELETE, synced="False"),
+    "what was never made and is remembered by its name": Case(
+        DELETE, {"externalName": "orders"}, synced="False"
+    ),
+    "what was never made when its broker was last asked": Case(DELETE, synced="Unknown"),
+    "what may have been made and is kept": Case({"deletionPolicy": "Retain"}, synced=""),
     "what was adopted": Case(DELETE, ADOPTED),
     "what was adopted and another one confirmed": Case(
         DELETE, ADOPTED, {"headgate.dev/confirm-delete": "others"}
@@ -148,7 +158,12 @@ def of(case: Case) -> tuple[Scene, Entry]:
     if case.ending:
         scene.world.see_ending(SHOP, NOW)
     entry = scene.put(
-        ORDERS, spec=case.spec, record=case.record, annotations=case.annotations, deleted=case.deleted
+        ORDERS,
+        spec=case.spec,
+        record=case.record,
+        synced=case.synced,
+        annotations=case.annotations,
+        deleted=case.deleted,
     )
     return scene, entry
 
