@@ -75,7 +75,7 @@ verify: setup ## Fail when a generated file differs from its source
 lock: ## Renew requirements.lock
 	@$(BIN)/uv pip compile pyproject.toml --all-extras --group dev --generate-hashes --universal --no-header --no-emit-index-url -q -o requirements.lock --upgrade
 
-sim: setup ## Play the standard traces in every setting, renew docs/simulation.md (CHECK=1: only compare)
+sim: setup ## Play the standard traces in every setting, renew docs/simulation.md (CHECK=1: only compare, as CI does)
 	@echo "==> sim: 13 traces, 15 settings (about three minutes)"; $(BIN)/python -m bench.simulation $(if $(CHECK),--check) $(if $(ACCEPT),--accept)
 
 reality: setup ## Replay five traces on real workers at true speed, renew their part of docs/simulation.md
