@@ -11,7 +11,6 @@ from typing import Final
 from headgate.engine.sampler import PERIOD
 from headgate.sim.ours import Ours
 from headgate.sim.play import Run, play
-from headgate.sim.policy import Look
 from headgate.sim.setting import Failing, Scenario, Span, Terms, Trace, Workers
 from headgate.sim.traces import MORE, TRACES
 
@@ -57,19 +56,6 @@ class Replay:
     def events(self) -> int:
         """How many events are published."""
         return due(self.rates)[-1]
-
-
-@dataclass(frozen=True, slots=True)
-class _Ours:
-    """Headgate's policy in the rhythm that the operator really has, which is none of whole seconds."""
-
-    policy: Ours
-    name: str = "headgate"
-    period: float = RHYTHM
-
-    def replicas(self, look: Look) -> int:
-        """As the policy says."""
-        return self.policy.replicas(look)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +110,7 @@ def scenario(replay: Replay, measured: Measured) -> Scenario:
 def predicted(replay: Replay, measured: Measured, looked: float) -> Run:
     """What the simulator expects of an operator that looked at that moment, and in its rhythm before and after it."""
     found = scenario(replay, measured)
-    return play(found, _Ours(Ours(found)), looked)
+    return play(found, Ours(found), looked)
 
 
 def _standard(name: str, factor: float, *spans: Span) -> tuple[float, ...]:
