@@ -28,7 +28,9 @@ def main(arguments: list[str]) -> int:
         return 1
     if asked.check:
         same = dump(kept) == dump(results)
-        sys.stdout.write("" if same else f"{KEPT} has other figures, none worse by a tenth; `make sim` renews them\n")
+        sys.stdout.write(
+            "" if same else f"{KEPT} has other figures, none worse by a tenth; `make sim` renews them\n"
+        )
         return 0
     KEPT.write_text(dump(results))
     PAGE.write_text(page(PAGE.read_text(), results))
@@ -48,7 +50,9 @@ def _measured(only: list[str]) -> Results:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench.simulation", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing, only fail where a figure is worse")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing, only fail where a figure is worse"
+    )
     parser.add_argument("--accept", action="store_true", help="write figures that got worse too")
     names = [variant.name for variant in VARIANTS]
     parser.add_argument("--only", action="append", default=[], choices=names, help="one setting; repeatable")
