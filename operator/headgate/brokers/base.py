@@ -18,6 +18,7 @@ from typing import Protocol
 from headgate.api import EventBrokerSpec
 from headgate.core.changes import Change
 from headgate.core.compiled import Compiled
+from headgate.core.defaults import STANDARD, Pressure
 from headgate.core.estate import Ref
 from headgate.core.progress import Capture, Holding, Progress
 from headgate.core.resource import Key, Observed, Resource, Unread
@@ -119,7 +120,10 @@ class Broker(Protocol):
         ...
 
     async def capture(self) -> Capture | None:
-        """How far movers are with the notices of this cluster; None while nothing keeps notices."""
+        """How far movers are with the notices of this cluster; None while nothing keeps notices.
+
+        Not asked where the driver says that there are none to keep.
+        """
         ...
 
     async def lost(self) -> None:
@@ -131,10 +135,21 @@ class Broker(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What the engine has to know of a kind of broker beside its objects; each is a fact, and all have a default."""
+
+    pressure: Pressure = STANDARD  # how hard it may be pressed where the EventBroker does not say
+    no_notices: str = (
+        ""  # how dead letters come about where it raises no notices of them; empty where it does
+    )
+
+
 class Driver(Protocol):
     """A kind of broker: how to connect to one, and how portable kinds become its objects."""
 
     addresses: str  # the field of its block in the EventBroker that says where the servers are
+    traits: Traits
 
     def connect(
         self, spec: EventBrokerSpec, credentials: Credentials, may_act: Callable[[], bool] = always

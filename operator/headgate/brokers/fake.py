@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
 from headgate.api import EventBrokerSpec
-from headgate.brokers.base import Broker, BrokerError, BrokerFacts, Credentials, always
+from headgate.brokers.base import Broker, BrokerError, BrokerFacts, Credentials, Traits, always
 from headgate.brokers.nats import translate
 from headgate.brokers.nats.capture import capture
 from headgate.brokers.nats.documents import dump, identity_of
@@ -186,6 +186,7 @@ class FakeDriver:
     """Hands out one broker in memory, whatever the declaration says about servers."""
 
     addresses = "servers"
+    traits = Traits()
 
     def __init__(self, broker: FakeBroker) -> None:
         self.broker = broker

@@ -29,10 +29,17 @@ class Place:
     broker: str  # the EventBroker, as namespace/name
     room: Room | None = None  # None: nobody looked, or it is not there
     acknowledged: frozenset[str] = frozenset()  # what annotations of the EventBroker and of the queue say
+    no_notices: str = ""  # how dead letters come here where the broker raises none; empty where it does
 
 
 def capturing(capture: Capture | None, place: Place) -> Aspect:
     """Whether what workers give up reaches this queue. What is amiss now comes before what was lost once."""
+    if place.no_notices:
+        bound = _bound(place.room)
+        full = f"the queue takes no more: it has reached {bound}; {_MEANWHILE}"
+        return (
+            no("Capturing", "Full", full) if bound else yes("Capturing", "NoNoticeNeeded", place.no_notices)
+        )
     if capture is None:
         return no(
             "Capturing",

@@ -1,5 +1,6 @@
 """What holds where nobody declares anything and may be another value one day: one place, shown in status. Pure data."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
@@ -11,3 +12,16 @@ TIMEOUT: Final = timedelta(seconds=10)  # of one request to a broker
 DELETION_TIMEOUT: Final = timedelta(minutes=5)  # for which an object waits for its broker before it goes
 IDLE_AFTER: Final = timedelta(minutes=5)
 DRAIN_WITHIN: Final = timedelta(seconds=60)  # where neither that nor a promise is declared
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """How hard a broker is pressed where its EventBroker does not say."""
+
+    requests_per_second: int = REQUESTS_PER_SECOND
+    progress_per_second: int = PROGRESS_PER_SECOND
+    max_in_flight: int = MAX_IN_FLIGHT
+    timeout: timedelta = TIMEOUT
+
+
+STANDARD: Final = Pressure()

@@ -19,9 +19,9 @@ def effective_of(spec: Managed) -> Mapping[str, str]:
     return dict(_managed(spec))
 
 
-def broker_effective(spec: EventBrokerSpec) -> Mapping[str, str]:
-    """The defaults of an EventBroker."""
-    return dict(_broker(spec))
+def broker_effective(spec: EventBrokerSpec, pressure: defaults.Pressure) -> Mapping[str, str]:
+    """The defaults of an EventBroker of a kind that may be pressed that hard."""
+    return dict(_broker(spec, pressure))
 
 
 def _managed(spec: Managed) -> Iterator[tuple[str, str]]:
@@ -48,17 +48,17 @@ def _scaling(spec: ConsumerGroupSpec, scaling: Scaling) -> Iterator[tuple[str, s
         yield "scaling.idleAfter", format_duration(idle_after(scaling))
 
 
-def _broker(spec: EventBrokerSpec) -> Iterator[tuple[str, str]]:
+def _broker(spec: EventBrokerSpec, pressure: defaults.Pressure) -> Iterator[tuple[str, str]]:
     """Some are told also where they are declared: what is added to them is not."""
     limits = spec.limits or _NO_LIMITS
     protected = spec.tenancy and spec.tenancy.protected_names
     if limits.requests_per_second is None:
-        yield "limits.requestsPerSecond", str(defaults.REQUESTS_PER_SECOND)
+        yield "limits.requestsPerSecond", str(pressure.requests_per_second)
     if limits.progress_per_second is None:
-        yield "limits.progressPerSecond", str(defaults.PROGRESS_PER_SECOND)
+        yield "limits.progressPerSecond", str(pressure.progress_per_second)
     if limits.max_in_flight is None:
-        yield "limits.maxInFlight", str(defaults.MAX_IN_FLIGHT)
+        yield "limits.maxInFlight", str(pressure.max_in_flight)
     if limits.timeout is None:
-        yield "limits.timeout", format_duration(defaults.TIMEOUT)
+        yield "limits.timeout", format_duration(pressure.timeout)
     yield "resyncInterval", format_duration(spec.resync_interval or defaults.RESYNC)
     yield "tenancy.protectedNames", ",".join((*(protected or PROTECTED_BY_DEFAULT), *OUR_OWN))

@@ -147,6 +147,10 @@ OF_FLOW: Final[Mapping[str, Meaning]] = {
         "What workers give up is kept.",
         "Nothing.",
     ),
+    "NoNoticeNeeded": Meaning(
+        "Dead letters reach the queue without notices of the broker that somebody would have to keep.",
+        "Nothing.",
+    ),
     "NoDeadLetterQueue": Meaning(
         "The group names no dead-letter queue, so events without attempts left are lost.",
         "Name one in spec.deadLetterQueueRef.",

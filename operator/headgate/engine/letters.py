@@ -33,13 +33,14 @@ class Letters:
         queues: Callable[[], Mapping[Ref, Key]],
         *,
         words: Callable[[Ref], frozenset[str]],
+        no_notices: Callable[[], str],
         clock: Callable[[], datetime],
         on_change: Callable[[Ref], None],
         on_verdict: Callable[[Ref, str], None],
     ) -> None:
         self.found: dict[Ref, tuple[DeadLetters, ...]] = {}
         self._home, self._broker, self._queues = home, broker, queues
-        self._words, self._clock = words, clock
+        self._words, self._no_notices, self._clock = words, no_notices, clock
         self._on_change, self._on_verdict = on_change, on_verdict
         self._looked = False
         self._names: dict[Ref, str] = {}
@@ -82,9 +83,12 @@ class Letters:
             said = f"what keeps the broker's notices does not answer: {self._silent}"
             return (no("Capturing", self._silent.reason, said),)
         name, home = self._names.get(ref, ""), f"{self._home.namespace}/{self._home.name}"
-        return (capturing(self._capture, Place(name, home, self._rooms.get(ref), self._words(ref))),)
+        place = Place(name, home, self._rooms.get(ref), self._words(ref), self._no_notices())
+        return (capturing(self._capture, place),)
 
     async def _look_at_capture(self, broker: Broker) -> None:
+        if self._no_notices():
+            return
         try:
             self._capture, self._silent = await broker.capture(), None
         except Unavailable as error:

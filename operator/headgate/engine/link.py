@@ -15,6 +15,7 @@ from headgate.brokers.base import (
     Credentials,
     Driver,
     Refused,
+    Traits,
     Unreachable,
     always,
 )
@@ -79,6 +80,11 @@ class Link:
     def ca(self) -> str:
         """Who signed the broker's certificate, for workers; empty where that is nobody of our own. Public."""
         return self._credentials.ca.decode(errors="replace") if self._credentials is not None else ""
+
+    @property
+    def traits(self) -> Traits:
+        """What has to be known of the kind of broker; as of most while none was declared yet."""
+        return Traits() if self.driver is None else self.driver.traits
 
     @property
     def up(self) -> bool:

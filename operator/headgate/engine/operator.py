@@ -257,6 +257,7 @@ class Operator:
             lambda: worker.link.broker if worker.link.up else None,
             lambda: self._queues(ref, worker),
             words=lambda queue: self._words(ref, queue),
+            no_notices=lambda: worker.link.traits.no_notices,
             clock=_wall,
             on_change=self._one_dirty,
             on_verdict=self._judged,

@@ -281,7 +281,7 @@ class Reports:
             now=self._shared.wall(),
             generation=entry.generation,
             findings=findings,
-            effective=broker_effective(declared.spec),
+            effective=broker_effective(declared.spec, self._link.traits.pressure),
             outage=None if refused else self._outage(),
             previous=previous(EventBrokerStatus, entry.status),
             deleting=entry.deleting_since is not None,

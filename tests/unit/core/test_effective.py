@@ -1,5 +1,6 @@
 """What status says of fields that were left out: exactly what holds, and only where they were."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from headgate.api import (
     EventTopicStatus,
 )
 from headgate.core.compiled import Compiled
+from headgate.core.defaults import Pressure
 from headgate.core.effective import broker_effective, effective_of
 from headgate.core.status.account import TopicAccount
 from headgate.core.status.topic import topic_status
@@ -90,7 +92,14 @@ BROKERS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
 
 @pytest.mark.parametrize(("more", "expected"), BROKERS.values(), ids=BROKERS.keys())
 def test_broker(more: dict[str, Any], expected: dict[str, str]) -> None:
-    assert broker_effective(EventBrokerSpec.model_validate({"nats": NATS} | more)) == expected
+    assert broker_effective(EventBrokerSpec.model_validate({"nats": NATS} | more), Pressure()) == expected
+
+
+def test_a_kind_of_broker_may_be_pressed_less() -> None:
+    spec = EventBrokerSpec.model_validate({"nats": NATS, "limits": {"maxInFlight": 3}})
+    found = broker_effective(spec, Pressure(7, 6, 5, timedelta(seconds=4)))
+    limits = {name.partition(".")[2]: value for name, value in found.items() if name.startswith("limits.")}
+    assert limits == {"requestsPerSecond": "7", "progressPerSecond": "6", "timeout": "4s"}
 
 
 def test_status_tells_them_beside_what_the_broker_decides() -> None:

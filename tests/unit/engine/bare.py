@@ -27,7 +27,7 @@ class BareDriver:
 
     def __init__(self, driver: FakeDriver) -> None:
         self._driver = driver
-        self.addresses = driver.addresses
+        self.addresses, self.traits = driver.addresses, driver.traits
 
     def connect(
         self, spec: EventBrokerSpec, credentials: Credentials, may_act: Callable[[], bool] = always

@@ -55,6 +55,7 @@ class Scene:
     def __init__(self) -> None:
         self.says = Saying()
         self.up = True
+        self.no_notices = ""
         self.queues = {DEAD: Key("stream", "dead"), LATER: Key("stream", "later")}
         self.acknowledged: dict[Ref, frozenset[str]] = {}
         self.now = NOON
@@ -65,6 +66,7 @@ class Scene:
             self._broker,
             lambda: self.queues,
             words=lambda ref: self.acknowledged.get(ref, frozenset()),
+            no_notices=lambda: self.no_notices,
             clock=lambda: self.now,
             on_change=self.changed.append,
             on_verdict=lambda ref, reason: self.judged.append(f"{ref.name} {reason}"),
@@ -105,6 +107,13 @@ async def test_a_queue_that_does_not_keep_what_comes_is_told_at_the_first_look()
     scene = Scene()
     scene.says.held["dead"] = holding(3, Room(3, 300, 3))
     assert await scene.look() == ([DEAD, LATER], ["dead Full", "later Capturing"])
+
+
+async def test_a_broker_without_notices_is_not_asked_for_them() -> None:
+    scene = Scene()
+    scene.no_notices, scene.says.notices = "the broker itself moves what was given up", None
+    scene.says.silent = Unavailable("NoLeader", "nobody leads it")
+    assert await scene.look() == ([DEAD, LATER], ["dead NoNoticeNeeded", "later NoNoticeNeeded"])
 
 
 async def test_nothing_new_is_told_to_nobody(scene: Scene) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from headgate.api import EventBrokerSpec
-from headgate.brokers.base import Broker, BrokerFacts, Credentials, Refused, always
+from headgate.brokers.base import Broker, BrokerFacts, Credentials, Refused, Traits, always
 from headgate.brokers.nats import translate
 from headgate.brokers.nats.adapter import NatsBroker
 from headgate.core.compiled import Compiled
@@ -16,6 +16,7 @@ class NatsDriver:
     """Connects to JetStream and speaks its words."""
 
     addresses = "servers"
+    traits = Traits()
 
     def connect(
         self, spec: EventBrokerSpec, credentials: Credentials, may_act: Callable[[], bool] = always
