@@ -181,6 +181,19 @@ OF_BROKERS: Final[Mapping[str, Meaning]] = {
         "The topic has partitions in which the running group has no position yet.",
         "Have the workers begin with the earliest event there, or scale them to zero for a moment.",
     ),
+    "StartNotApplied": Meaning(
+        "Workers of a group came before it was given its start, so they began where their own settings say.",
+        "Scale the workers to zero for a moment to have them begin as spec.start declares.",
+    ),
+    "OffsetsExpired": Meaning(
+        "The broker forgot positions of the group while nobody was in it.",
+        "Nothing where they were brought back: some events may be handled again. Where workers are running again, scale "
+        "them to zero for a moment.",
+    ),
+    "OffsetsStale": Meaning(
+        "The group stands behind the last event of the topic, which was made anew or lost events.",
+        "Scale the workers to zero and set the positions by hand, or delete them there to have the group begin as declared.",
+    ),
     "MaxBytesRequired": Meaning(
         "The account demands a bound on the size of everything that keeps events.",
         "Declare retention.maxBytes.",

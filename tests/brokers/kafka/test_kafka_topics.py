@@ -10,6 +10,7 @@ from tests.brokers.kafka.worlds import Counting, KafkaWorld, changed, created, d
 
 from headgate.brokers.base import Credentials, Refused
 from headgate.brokers.kafka.admin import Admin
+from headgate.brokers.kafka.keeper import Keeper
 from headgate.brokers.kafka.login import second_settings, settings
 from headgate.brokers.kafka.reading import Reader, observe
 from headgate.brokers.kafka.resources import INHERITED, KafkaTopic, configs_of, topic_key
@@ -194,7 +195,7 @@ async def test_a_thousand_topics_are_read_in_two_requests(world: KafkaWorld) -> 
     admin = Admin(settings(connection, Credentials(), 10), 10)
     second = Second(lambda: second_settings(connection, Credentials(), 10), 10)
     keys = [each.key for each in wanted] + [topic_key(world.fresh("none")) for _ in range(800)]
-    found = await observe(Reader(admin, second), lane, keys)
+    found = await observe(Reader(admin, second, Keeper(admin)), lane, keys)
     assert found.keys() == {each.key for each in wanted}
     assert lane.requests == 2
     await asyncio.gather(*(world.broker.apply(deleted(each)) for each in made if each is not None))

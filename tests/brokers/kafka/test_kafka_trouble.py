@@ -139,12 +139,14 @@ async def test_groups_follow_their_coordinator(servers: Run, aloud: Say) -> None
 async def test_a_cluster_that_is_away_costs_no_threads() -> None:
     """However often it is asked for."""
     broker = KafkaBroker(KafkaConnection((f"127.0.0.1:{free_port()}",)), HASTY, Credentials())
+    before = set(threading.enumerate())
     for _ in range(3):
         with pytest.raises(Unreachable):
             await broker.progress([group_of(TOPIC).key])
 
     async def ended() -> bool:
-        return not [each for each in threading.enumerate() if each.name == "kafka-io-headgate"]
+        begun = set(threading.enumerate()) - before
+        return not [each for each in begun if each.name == "kafka-io-headgate"]
 
     await until("the threads of all attempts are at their end", ended, limit=10)
     await broker.aclose()

@@ -12,6 +12,7 @@ from headgate.brokers.kafka.batching import Batch
 from headgate.brokers.kafka.facts import METADATA, capabilities, release
 from headgate.brokers.kafka.faults import Fault, error
 from headgate.brokers.kafka.groups import Groups
+from headgate.brokers.kafka.keeper import Keeper
 from headgate.brokers.kafka.login import second_settings, settings
 from headgate.brokers.kafka.positions import Positions
 from headgate.brokers.kafka.reading import Reader, observe
@@ -46,12 +47,13 @@ class KafkaBroker:
         watching = Pace(limits.progress_per_second or defaults.PROGRESS_PER_SECOND, in_flight)
         self._admin = Admin(settings(connection, credentials, timeout), timeout, may_act)
         self._second = Second(partial(second_settings, connection, credentials, timeout), timeout, may_act)
-        self._reader = Reader(self._admin, self._second)
+        keeper = Keeper(self._admin)
+        self._reader = Reader(self._admin, self._second, keeper)
         look: Batch[Key, None, Observed | Unread | None] = Batch(self._looked)
         self._settling = Settling(partial(look.ask, value=None), timeout)
         parts = self._admin, self._second, self._requests, look, self._settling
-        self._writer = Writer(Topics(*parts), Groups(*parts))
-        self._positions = Positions(self._admin, self._second, self._reader, watching)
+        self._writer = Writer(Topics(*parts), Groups(*parts, keeper))
+        self._positions = Positions(self._admin, self._second, self._reader, keeper, watching)
 
     async def facts(self) -> BrokerFacts:
         """What the cluster says of itself, and the feature levels on which its brokers have agreed."""

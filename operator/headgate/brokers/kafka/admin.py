@@ -172,6 +172,14 @@ class Admin:
 
         return await self._write(lane, send)
 
+    async def broker_setting(self, lane: Pace, broker: int, name: str) -> str | Fault:
+        """One setting of a broker, as it is in force."""
+        resource = ConfigResource(ResourceType.BROKER, str(broker))
+        async with lane.slot():
+            futures = self._client.describe_configs([resource], request_timeout=self.timeout)
+            (found,) = (await self._answers({name: futures[resource]})).values()
+        return found if isinstance(found, Fault) else str(found[name].value)
+
     async def offsets(
         self, lane: Pace, asked: Mapping[Place, OffsetSpec]
     ) -> Mapping[Place, Point | Fault | None]:

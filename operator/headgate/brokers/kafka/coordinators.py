@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeVar
 
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import KafkaError
 from kafka.protocol.admin import DeleteGroupsRequest, DescribeGroupsRequest
 from kafka.protocol.api_message import ApiMessage
@@ -58,6 +58,15 @@ class Coordinators(KafkaAdminClient):  # type: ignore[misc]  # the library has n
     def removed(self, groups: Collection[str]) -> Mapping[str, Fault | None]:
         """Delete groups without members, with all their positions."""
         found: Mapping[str, Fault | None] = self._manager.run(self._removed, list(groups))
+        return found
+
+    def renewed(self, group: str, places: Collection[Place]) -> Mapping[Any, Any]:
+        """Commit positions as they are, with all that was written beside them; what went wrong by partition."""
+        wanted = {group: [TopicPartition(*place) for place in places]}
+        held = self.list_group_offsets(wanted)[group]
+        found: Mapping[Any, Any] = self.alter_group_offsets(
+            group, {place: each for place, each in held.items() if each.offset >= 0}
+        )
         return found
 
     async def _members(self, groups: list[str]) -> Mapping[str, GroupView | Fault]:

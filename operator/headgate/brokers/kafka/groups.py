@@ -1,19 +1,21 @@
 """Carries out one change of one group: where it begins, its configs, its end. Touches no group with members."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from confluent_kafka.admin import OffsetSpec
 
-from headgate.brokers.base import Refused, Unavailable, Unreachable
+from headgate.brokers.base import Blocked, Refused, Unavailable, Unreachable
 from headgate.brokers.kafka.admin import EARLIEST, LATEST, Admin, TopicView
 from headgate.brokers.kafka.ages import Point
 from headgate.brokers.kafka.batching import Batch
 from headgate.brokers.kafka.faults import Fault, error
 from headgate.brokers.kafka.groupviews import GroupView, Place
-from headgate.brokers.kafka.reading import positions_in
-from headgate.brokers.kafka.refusals import Sort
+from headgate.brokers.kafka.keeper import Keeper
+from headgate.brokers.kafka.keeping import Duties, hindrance, mistrust, too_late
+from headgate.brokers.kafka.reading import look_at, positions_in
+from headgate.brokers.kafka.refusals import ACTIVE, Sort
 from headgate.brokers.kafka.resources import GROUP, INHERITED, KafkaGroup, configs_of, split
 from headgate.brokers.kafka.second import Second
 from headgate.brokers.kafka.settling import Settling, there
@@ -22,6 +24,7 @@ from headgate.core.changes import Change
 from headgate.core.resource import Key, Observed, Unread, differences
 
 _FIRST: Final = "earliest"
+_RESUMED: Final = "resumed"
 _TRIES: Final = 8
 _PAUSE: Final = 0.25  # seconds
 
@@ -36,9 +39,10 @@ class Groups:
         lane: Pace,
         look: Batch[Key, None, Observed | Unread | None],
         settling: Settling,
+        keeper: Keeper,
     ) -> None:
         self._admin, self._second, self._lane = admin, second, lane
-        self._look, self._settling = look, settling
+        self._look, self._settling, self._keeper = look, settling, keeper
         self._views: Batch[str, None, TopicView | Fault] = Batch(lambda items: admin.topics(lane, items))
         self._overrides: Batch[str, None, Mapping[str, str] | Fault] = Batch(
             lambda items: admin.overrides(lane, GROUP, items)
@@ -55,10 +59,9 @@ class Groups:
             if (change.key, found.identity) not in self._made:
                 raise Refused("AlreadyExists", f"{change.key} exists and is not ours")
             return found
-        topic, group = split(change.key)
-        view = await self._view(topic)
+        view = await self._view(split(change.key)[0])
         await self._configure(desired, dict(configs_of(desired)), made=True)
-        await self._commit(group, await self._starts(desired, view))
+        await self._begin(desired, view)
         made = await self._settled(desired, len(view.partitions))
         self._made.add((change.key, made.identity))
         return made
@@ -71,8 +74,8 @@ class Groups:
         diffs = {diff.field for diff in differences(desired, found.resource)}
         wanted = {key: value for key, value in configs_of(desired) if key.replace(".", "_") in diffs}
         await self._configure(desired, wanted, made=False)
-        if "covered" in diffs:
-            await self._cover(change.key)
+        if diffs & {"covered", "positions"}:
+            await self._uphold(desired)
         return await self._settled(desired, 0)
 
     async def delete(self, change: Change) -> None:
@@ -89,6 +92,7 @@ class Groups:
         if change.only_if_empty and (left := await self._pending(topic, committed)):
             raise Refused("NotEmpty", f"{change.key} has {left} events before it; it was not deleted")
         await self._forget(group, topic, committed)
+        self._keeper.forgotten(change.key)
         await self._settling.shown(change.key, lambda seen: seen is None, "the deletion")
 
     async def _forget(self, group: str, topic: str, committed: Mapping[Place, int]) -> None:
@@ -128,18 +132,52 @@ class Groups:
         if failed is not None:
             raise error(failed, f"group {group}", f"AlterConfigs on Group {group}", wrote=True)
 
-    async def _cover(self, key: Key) -> None:
+    async def _begin(self, desired: KafkaGroup, view: TopicView) -> None:
+        """Give the group its first positions, or those that it had; the broker takes none where somebody is in it."""
+        starts = await self._starts(desired, view)
+        back = [number for _, number in starts] if desired.start == _RESUMED else []
+        failed = await self._commit(desired.key, view, starts, back)
+        if failed is not None and failed.code in ACTIVE:
+            verdict = too_late(str(desired.key), resumed=desired.start == _RESUMED)
+            raise Unavailable(verdict.reason, verdict.message)
+        _raised(failed, split(desired.key)[1])
+
+    async def _uphold(self, desired: KafkaGroup) -> None:
+        """Have positions last, bring back those that expired, and give the group one in partitions that came later."""
+        key = desired.key
         topic, group = split(key)
-        if (await self._members(group)).members:
-            text = f"{key}: the topic has partitions in which the group has no position yet, and workers are running; "
-            raise Unavailable(
-                "NewPartitionsUncommitted",
-                text + "have them begin with the earliest event there, or scale them to zero for a moment",
-            )
-        view = await self._view(topic)
-        have = positions_in(topic, await self._committed(group))
-        missing = [(topic, each.number) for each in view.partitions if each.number not in have]
-        await self._commit(group, await self._asked(dict.fromkeys(missing, EARLIEST)))
+        began = self._keeper.clock()
+        view, committed, members = await asyncio.gather(
+            self._view(topic), self._committed(group), self._members(group)
+        )
+        ends = await self._asked(dict.fromkeys(((topic, each.number) for each in view.partitions), LATEST))
+        look = look_at(topic, view, committed, members, ends, began)
+        todo = self._keeper.noticed(key, look, desired.start_offsets or ())
+        verdict = hindrance(todo, str(key)) if look.active else None
+        if not look.active:
+            await self._renew(key, view, {number: look.positions[number] for number in todo.again})
+            await self._supply(key, view, todo, ends)
+        if verdict is not None:
+            raise Unavailable(verdict.reason, verdict.message)
+        if (doubt := mistrust(todo, look, str(key))) is not None:
+            raise Blocked(doubt.reason, doubt.message)
+
+    async def _renew(self, key: Key, view: TopicView, held: Mapping[int, int]) -> None:
+        if not held:
+            return
+        topic, group = split(key)
+        began = self._keeper.clock()
+        _raised(await self._second.renew(self._lane, group, [(topic, number) for number in held]), group)
+        self._keeper.committed(key, view.identity, held, began)
+
+    async def _supply(self, key: Key, view: TopicView, todo: Duties, ends: Mapping[Place, int]) -> None:
+        known = {**dict.fromkeys(todo.first, -1), **todo.back}
+        if not known:
+            return
+        topic, group = split(key)
+        first = await self._asked({(topic, number): EARLIEST for number in known})
+        offsets = {place: _within(known[place[1]], at, ends[place]) for place, at in first.items()}
+        _raised(await self._commit(key, view, offsets, todo.back), group)
 
     async def _starts(self, desired: KafkaGroup, view: TopicView) -> Mapping[Place, int]:
         topic = split(desired.key)[0]
@@ -148,14 +186,9 @@ class Groups:
         if desired.start == _FIRST:
             return first
         last = await self._asked(dict.fromkeys(places, LATEST))
-        if desired.start == "resumed":
-            known = dict(desired.start_offsets or ())
-            return {
-                place: offset
-                if first[place] <= (offset := known.get(place[1], -1)) <= last[place]
-                else first[place]
-                for place in places
-            }
+        if desired.start == _RESUMED:
+            known = {**dict(desired.start_offsets or ()), **self._keeper.known(desired.key, view.identity)}
+            return {place: _within(known.get(place[1], -1), first[place], last[place]) for place in places}
         if desired.start_time is None:
             return last
         moment = OffsetSpec.for_timestamp(round(desired.start_time.timestamp() * 1000))
@@ -177,10 +210,15 @@ class Groups:
         found = await asyncio.gather(*(self._points.ask(place, spec) for place, spec in asked.items()))
         return dict(zip(asked, found, strict=True))
 
-    async def _commit(self, group: str, offsets: Mapping[Place, int]) -> None:
-        failed = await self._second.commit(self._lane, group, offsets)
-        if failed is not None:
-            raise error(failed, f"group {group}", f"Read on Group {group} and its Topic", wrote=True)
+    async def _commit(
+        self, key: Key, topic: TopicView, offsets: Mapping[Place, int], back: Collection[int]
+    ) -> Fault | None:
+        began = self._keeper.clock()
+        failed = await self._second.commit(self._lane, split(key)[1], offsets)
+        if failed is None:
+            settled = {number: offset for (_, number), offset in offsets.items()}
+            self._keeper.committed(key, topic.identity, settled, began, back)
+        return failed
 
     async def _settled(self, desired: KafkaGroup, covered: int) -> Observed:
         def enough(seen: Observed | None) -> bool:
@@ -218,7 +256,17 @@ class Groups:
         return sum(max(0, last[place] - offset) for place, offset in held.items())
 
 
+def _within(offset: int, first: int, last: int) -> int:
+    """A position in what is kept; one that lies elsewhere means the first event: repeats, never gaps."""
+    return offset if first <= offset <= last else first
+
+
 def _offset(found: Point | Fault | None, place: Place, otherwise: int) -> int:
     if isinstance(found, Fault):
         raise error(found, f"topic/{place[0]}", f"Describe on Topic {place[0]}")
     return otherwise if found is None else found.offset
+
+
+def _raised(failed: Fault | None, group: str) -> None:
+    if failed is not None:
+        raise error(failed, f"group {group}", f"Read on Group {group} and its Topic", wrote=True)

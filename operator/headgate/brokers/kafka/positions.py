@@ -17,6 +17,8 @@ from headgate.brokers.kafka.admin import EARLIEST, LATEST, Admin, TopicView
 from headgate.brokers.kafka.ages import Point, Search, begun, narrowed
 from headgate.brokers.kafka.faults import Fault, answered, unread
 from headgate.brokers.kafka.groupviews import GroupView, Place
+from headgate.brokers.kafka.keeper import Keeper
+from headgate.brokers.kafka.keeping import Look
 from headgate.brokers.kafka.reading import Reader, positions_in
 from headgate.brokers.kafka.resources import split, written
 from headgate.brokers.kafka.second import Second
@@ -42,6 +44,7 @@ class _Standing:
 
     topic: TopicView
     name: str
+    known: Mapping[int, int]  # positions
     offsets: Mapping[int, int]  # next offsets, also of partitions without a position
     spans: Mapping[int, _Span]
     members: GroupView
@@ -55,6 +58,12 @@ class _Standing:
             if offset < self.spans[number].end
         )
 
+    def look(self, began: float) -> Look:
+        """What it says about how long positions last."""
+        ends = {number: span.end for number, span in self.spans.items()}
+        active = bool(self.members.members)
+        return Look(began, self.topic.identity, frozenset(ends), self.known, ends, active)
+
 
 class Positions:
     """Progress of groups, read with a budget of its own."""
@@ -64,11 +73,12 @@ class Positions:
         admin: Admin,
         second: Second,
         reader: Reader,
+        keeper: Keeper,
         lane: Pace,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._admin, self._second, self._reader = admin, second, reader
-        self._lane, self._clock = lane, clock
+        self._keeper, self._lane, self._clock = keeper, lane, clock
         self._times: dict[tuple[str, int, int], int] = {}  # of events: topic's identity, partition, offset
 
     async def progress(self, keys: Collection[Key]) -> Mapping[Key, Progress | Unread]:
@@ -84,6 +94,7 @@ class Positions:
 
     async def _standings(self, keys: Collection[Key]) -> Mapping[Key, _Standing | Unread]:
         names = sorted({split(key)[1] for key in keys})
+        began = self._keeper.clock()
         views, committed, members = await asyncio.gather(
             self._reader.views(self._lane, {split(key)[0] for key in keys}),
             self._second.committed(self._lane, names),
@@ -110,6 +121,7 @@ class Positions:
                 if isinstance(standing, Fault):
                     found[key] = unread(standing, str(key), f"Describe on Group {group} and Topic {topic}")
                 elif standing is not None:
+                    self._keeper.noticed(key, standing.look(began))
                     found[key] = standing
         return found
 
@@ -209,7 +221,7 @@ def _standing(
             return span
         kept[each.number] = span
     offsets = {number: max(span.first, known.get(number, span.first)) for number, span in kept.items()}
-    return _Standing(topic, name, offsets, kept, members)
+    return _Standing(topic, name, known, offsets, kept, members)
 
 
 def _progress(standing: _Standing, at: datetime, oldest: int | None) -> Progress:

@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
-from headgate.brokers.kafka.admin import Admin, TopicView
+from headgate.brokers.kafka.admin import LATEST, Admin, TopicView
+from headgate.brokers.kafka.ages import Point
 from headgate.brokers.kafka.faults import Fault, answered, unread
 from headgate.brokers.kafka.groupviews import GroupView, Place
+from headgate.brokers.kafka.keeper import Keeper
+from headgate.brokers.kafka.keeping import Look, state
 from headgate.brokers.kafka.resources import (
     GROUP,
     GROUP_CONFIGS,
@@ -26,11 +30,21 @@ from headgate.core.resource import Key, Observed, Resource, Unread
 PAGE: Final = 1000  # names in one request
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What was told of one group."""
+
+    topic: TopicView
+    committed: Mapping[Place, int]
+    members: GroupView
+    overrides: Mapping[str, str]
+
+
 class Reader:
     """Topics and groups as values; the caller chooses whose budget they are read from."""
 
-    def __init__(self, admin: Admin, second: Second) -> None:
-        self._admin, self._second = admin, second
+    def __init__(self, admin: Admin, second: Second, keeper: Keeper) -> None:
+        self._admin, self._second, self._keeper = admin, second, keeper
 
     async def views(self, lane: Pace, names: Iterable[str]) -> Mapping[str, TopicView | Fault]:
         """Topics as the cluster describes them; absent ones are left out. Raises where nothing is answered."""
@@ -63,23 +77,55 @@ class Reader:
     ) -> Mapping[Key, Observed | Unread]:
         """Groups whose topics are there: one request for overrides, and of each coordinator one for members, one for positions."""
         there = [key for key in keys if split(key)[0] in views]
+        if not there:
+            return {}
         names = sorted({split(key)[1] for key in there})
-        committed, members, overrides = await asyncio.gather(
+        began = self._keeper.clock()
+        committed, members, overrides, ends, _ = await asyncio.gather(
             self._second.committed(lane, names),
             self._second.members(lane, names),
             self._overrides(lane, GROUP, names),
+            self._ends(lane, {split(key)[0] for key in there}, views),
+            self._keeper.refresh(lane),
         )
         for answers in (committed, members):
             answered(answers.values(), "groups", "Describe on Group")
         found: dict[Key, Observed | Unread] = {}
         for key in there:
             topic, group = split(key)
-            seen = _observed_group(key, views[topic], committed[group], members[group], overrides[group])
-            if isinstance(seen, Fault):
-                found[key] = unread(seen, str(key), f"Describe and Read on Group {group}")
-            elif seen is not None:
+            told = _told(views[topic], committed[group], members[group], overrides[group])
+            if isinstance(told, Fault):
+                found[key] = unread(told, str(key), f"Describe and Read on Group {group}")
+            elif (seen := self._group(key, told, ends, began)) is not None:
                 found[key] = seen
         return found
+
+    def _group(self, key: Key, told: "_Told", ends: Mapping[Place, int], began: float) -> Observed | None:
+        """A group is there when it has a position in the topic; positions live and die with the topic."""
+        look = look_at(split(key)[0], told.topic, told.committed, told.members, ends, began)
+        duties = self._keeper.noticed(key, look)
+        if not look.positions:
+            return None
+        resource: Resource = KafkaGroup(
+            key,
+            covered=len(look.positions),
+            positions=state(duties, active=look.active),
+            **_values(GROUP_CONFIGS, told.overrides),
+        )
+        return Observed(resource, told.topic.identity, findings=self._keeper.remarks(key))
+
+    async def _ends(
+        self, lane: Pace, topics: Collection[str], views: Mapping[str, TopicView | Fault]
+    ) -> Mapping[Place, int]:
+        """The next offset of every partition of which it is known."""
+        places = [
+            (name, each.number)
+            for name in sorted(topics)
+            if isinstance(view := views[name], TopicView)
+            for each in view.partitions
+        ]
+        found = await self._admin.offsets(lane, dict.fromkeys(places, LATEST))
+        return {place: point.offset for place, point in found.items() if isinstance(point, Point)}
 
     async def _overrides(
         self, lane: Pace, kind: str, names: Collection[str]
@@ -133,14 +179,12 @@ def _observed_topic(
     }
 
 
-def _observed_group(
-    key: Key,
+def _told(
     topic: TopicView | Fault,
     committed: Mapping[Place, int] | Fault,
     members: GroupView | Fault,
     overrides: Mapping[str, str] | Fault,
-) -> Observed | Fault | None:
-    """A group is there when it has a position in the topic or somebody reads it; positions live and die with the topic."""
+) -> _Told | Fault:
     if isinstance(topic, Fault):
         return topic
     if isinstance(committed, Fault):
@@ -149,12 +193,21 @@ def _observed_group(
         return members
     if isinstance(overrides, Fault):
         return overrides
-    name, _ = split(key)
-    positions = positions_in(name, committed)
-    if not positions and not any(place[0] == name for _, places in members.members for place in places):
-        return None
-    resource: Resource = KafkaGroup(key, covered=len(positions), **_values(GROUP_CONFIGS, overrides))
-    return Observed(resource, topic.identity)
+    return _Told(topic, committed, members, overrides)
+
+
+def look_at(
+    topic: str,
+    view: TopicView,
+    committed: Mapping[Place, int],
+    members: GroupView,
+    ends: Mapping[Place, int],
+    began: float,
+) -> Look:
+    """A group in one topic, as it was read since a moment."""
+    numbers = frozenset(each.number for each in view.partitions)
+    known = {number: ends[topic, number] for number in numbers if (topic, number) in ends}
+    return Look(began, view.identity, numbers, positions_in(topic, committed), known, bool(members.members))
 
 
 def positions_in(topic: str, committed: Mapping[Place, int]) -> dict[int, int]:

@@ -32,6 +32,7 @@ class Explained:
 
 ALREADY_EXISTS: Final = 36
 GROUP_NOT_FOUND: Final = 69
+ACTIVE: Final = frozenset({25, 68, 86})  # somebody is in the group
 LOGIN: Final = frozenset({-169, 33, 34, 58})  # the cluster answers, and lets us in for nothing at all
 _NAME: Final = "spec.externalName"
 _CREDENTIALS: Final = "spec.kafka.sasl"
@@ -105,10 +106,7 @@ BY_CODE: Final[Mapping[int, Explained]] = {
     73: Explained(
         "RequestRefused", field="spec.deletionPolicy", says="the cluster deletes no topics: declare Retain"
     ),
-    # groups with members
-    25: _ACTIVE,
-    68: _ACTIVE,
-    86: _ACTIVE,
+    **dict.fromkeys(ACTIVE, _ACTIVE),
 }
 _COLLIDES: Final = Explained(
     "NameTaken", field=_NAME, says="Kafka takes dots and underscores for the same: choose another"

@@ -73,6 +73,7 @@ class KafkaGroup(Resource):
     start_time: datetime | None = setting(_AT_CREATION)
     start_offsets: tuple[tuple[int, int], ...] | None = setting(_AT_CREATION)  # partition, next offset
     covered: int | None = setting(_GROW_ONLY)  # partitions in which the group has a position
+    positions: str | None = setting()  # whether they last: a word of keeping.py
     consumer_assignment_interval_ms: str | None = setting()
     consumer_heartbeat_interval_ms: str | None = setting()
     consumer_session_timeout_ms: str | None = setting()
@@ -111,7 +112,9 @@ class KafkaGroup(Resource):
         return replace(self, start="earliest") if self.start == "latest" else self
 
 
-_NOT_CONFIGS: Final = frozenset({"partitions", "replicas", "start", "start_time", "start_offsets", "covered"})
+_NOT_CONFIGS: Final = frozenset(
+    {"partitions", "replicas", "start", "start_time", "start_offsets", "covered", "positions"}
+)
 # Tools that move partitions write these while they do, and take them away again.
 NEVER_TOUCHED: Final = frozenset(
     {"follower.replication.throttled.replicas", "leader.replication.throttled.replicas"}

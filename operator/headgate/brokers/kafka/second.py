@@ -88,6 +88,11 @@ class Second:
         )
         return _first(found)
 
+    async def renew(self, lane: Pace, group: str, places: Collection[Place]) -> Fault | None:
+        """Commit positions of a group without members as they are."""
+        self._ask_leave(f"group {group}")
+        return _first(await self._run(lane, f"group {group}", lambda client: client.renewed(group, places)))
+
     async def forget(self, lane: Pace, group: str, places: Collection[Place]) -> Fault | None:
         """Delete some positions of a group; of those that are not there none is missed."""
         self._ask_leave(f"group {group}")

@@ -8,6 +8,7 @@ from headgate.api.consumergroup import ConsumerGroupSpec
 from headgate.brokers import remarks
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.kafka import translate_common as common
+from headgate.brokers.kafka.keeping import KEPT
 from headgate.brokers.kafka.names import LONGEST, due_topic, retry_topic
 from headgate.brokers.kafka.resources import GROUP_CONFIGS, KafkaGroup, group_key, topic_key
 from headgate.brokers.kafka.translate_common import Barred
@@ -50,6 +51,7 @@ def _group(group: Group, native: KafkaGroupNative) -> KafkaGroup:
         start=_START[spec.start.from_],
         start_time=spec.start.time,
         covered=partitions_of(group.topic),
+        positions=KEPT,
         **common.settled(GROUP_CONFIGS, {}, native.configs),
     )
 

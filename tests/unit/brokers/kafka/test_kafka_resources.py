@@ -75,7 +75,15 @@ def test_kafkas_words_and_fields_are_the_same_words() -> None:
     for kind, known in ((KafkaTopic, TOPIC_CONFIGS), (KafkaGroup, GROUP_CONFIGS)):
         names = {each.name for each in fields(kind)} - {"key", "needs"}
         others = names - set(known.values())
-        assert others <= {"partitions", "replicas", "start", "start_time", "start_offsets", "covered"}
+        assert others <= {
+            "partitions",
+            "replicas",
+            "start",
+            "start_time",
+            "start_offsets",
+            "covered",
+            "positions",
+        }
         assert all(name == key.replace(".", "_") for key, name in known.items())
 
 
