@@ -107,7 +107,8 @@ class Broker(Protocol):
 
         Carrying out a change that is already done is a success. Deleting an object of another identity is
         Refused(IdentityChanged); deleting one that holds messages under `only_if_empty` is Refused(NotEmpty). An object
-        that cannot be changed just now, while others can, is Unavailable.
+        that cannot be changed just now, while others can, is Unavailable. Only what the driver's traits name is ever
+        released; None then says that it was.
         """
         ...
 
@@ -140,9 +141,8 @@ class Traits:
     """What the engine has to know of a kind of broker beside its objects; each is a fact, and all have a default."""
 
     pressure: Pressure = STANDARD  # how hard it may be pressed where the EventBroker does not say
-    no_notices: str = (
-        ""  # how dead letters come about where it raises no notices of them; empty where it does
-    )
+    releases: frozenset[str] = frozenset()  # kinds of custom resources that let go of what they keep
+    no_notices: str = ""  # how dead letters come about where it raises none; empty where it does
 
 
 class Driver(Protocol):

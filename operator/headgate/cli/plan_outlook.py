@@ -152,7 +152,7 @@ def _outlook(world: World, home: Ref, item: Item, made: Plan, first: int) -> Out
     notes = intent.compiled.notes
     findings = tuple(dict.fromkeys(_findings(intent, standings, notes)))
     deleting = world.entries[intent.ref].deleting_since is not None
-    going = {step.key for step in steps}
+    going = {step.key for step in steps if step.action is Action.DELETE}
     left = tuple(s.key for s in standings if deleting and s.exists and s.key not in going)
     return Outlook(
         intent.ref,

@@ -14,8 +14,20 @@ from headgate.core.outcomes import Finding, Outcome
 from headgate.core.resource import Diff
 from headgate.core.words import shown
 
-SIGNS: Final = {Action.CREATE: "+", Action.ADOPT: "^", Action.UPDATE: "~", Action.DELETE: "-"}
-_STYLES: Final = {Action.CREATE: "green", Action.ADOPT: "cyan", Action.UPDATE: "yellow", Action.DELETE: "red"}
+SIGNS: Final = {
+    Action.CREATE: "+",
+    Action.ADOPT: "^",
+    Action.UPDATE: "~",
+    Action.DELETE: "-",
+    Action.RELEASE: "o",
+}
+_STYLES: Final = {
+    Action.CREATE: "green",
+    Action.ADOPT: "cyan",
+    Action.UPDATE: "yellow",
+    Action.DELETE: "red",
+    Action.RELEASE: "yellow",
+}
 _QUIET: Final = frozenset({Result.IN_SYNC})
 
 

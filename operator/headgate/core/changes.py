@@ -17,6 +17,7 @@ class Action(StrEnum):
     ADOPT = "Adopt"  # put our mark on what exists, changing settings where they differ
     UPDATE = "Update"
     DELETE = "Delete"
+    RELEASE = "Release"  # it stays with all it holds, and nothing more comes to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Change:
     action: Action
     key: Key
     owner: Owner
-    after: Resource | None = None  # what it is to be; None for Delete
+    after: Resource | None = None  # what it is to be; None for Delete and Release
     before: Resource | None = None  # what was read; None for Create
     diffs: tuple[Diff, ...] = ()
     identity: str = ""  # of the object that was read; an adapter refuses to delete another one

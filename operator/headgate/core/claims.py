@@ -82,4 +82,5 @@ class Farewell:
     record: Record = field(default_factory=Record)
     may_delete: bool = True  # the broker's owner lets this namespace delete
     confirmed: str = ""  # the external name that a person confirmed, needed to delete what was adopted
+    lets_go: bool = False  # also what is kept has to be told that nobody wants it any more
     pledge: Resource | None = None  # what was written down to be made, when there was none

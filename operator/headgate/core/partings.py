@@ -33,6 +33,13 @@ class Parting:
         )
 
     @property
+    def released(self) -> bool:
+        """Whether what stays is told that nobody wants it any more; what was there before us is left as it is."""
+        recorded = self.farewell.record.identity
+        same = recorded in ("", self.found.identity)
+        return self.farewell.lets_go and self.kept and self.ours and same and self.origin is Origin.CREATED
+
+    @property
     def ours(self) -> bool:
         """Whether the object may be deleted in its owner's name: an unmarked one only where marks have no room."""
         unmarked = self.found.mark is None and self.found.resource.bears_mark

@@ -288,7 +288,7 @@ def _partings(
     claims: Collection[Claim],
     made: _Made,
 ) -> Iterator[tuple[Key, Change]]:
-    """What is deleted, and what was found about everything on its way out."""
+    """What is deleted or let go of, and what was found about everything on its way out."""
     for farewell in farewells:
         found = observed.get(farewell.key)
         if found is None or any(c.owner == farewell.owner and c.desired.key == farewell.key for c in claims):
@@ -301,10 +301,10 @@ def _partings(
         finding = (
             None if parting.kept else next((f for check in PARTING_CHECKS if (f := check(parting))), None)
         )
-        deleted = not parting.kept and finding is None
-        made.stand(farewell.owner, _last_standing(parting, finding, Action.DELETE if deleted else None))
-        if deleted:
-            yield farewell.key, _delete(parting)
+        action = _last_action(parting, finding)
+        made.stand(farewell.owner, _last_standing(parting, finding, action))
+        if action is not None:
+            yield farewell.key, _last_change(parting, action)
 
 
 def _last_standing(parting: Parting, finding: Finding | None, action: Action | None) -> Standing:
@@ -320,10 +320,16 @@ def _last_standing(parting: Parting, finding: Finding | None, action: Action | N
     )
 
 
-def _delete(parting: Parting) -> Change:
+def _last_action(parting: Parting, finding: Finding | None) -> Action | None:
+    if parting.kept:
+        return Action.RELEASE if parting.released else None
+    return Action.DELETE if finding is None else None
+
+
+def _last_change(parting: Parting, action: Action) -> Change:
     farewell, found = parting.farewell, parting.found
     return Change(
-        Action.DELETE,
+        action,
         farewell.key,
         farewell.owner,
         before=found.resource,

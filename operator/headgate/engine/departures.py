@@ -3,15 +3,16 @@
 import logging
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
 from headgate.api import DeletionPolicy, Origin, UnreachablePolicy
 from headgate.core.changes import Standing
 from headgate.core.defaults import DELETION_TIMEOUT
-from headgate.core.estate import Ref
+from headgate.core.estate import Declared, Ref
 from headgate.core.index import BROKER, GROUP, POLICY
 from headgate.core.outcomes import Finding, Outcome
 from headgate.core.pledges import PLEDGE
-from headgate.engine.intents import CONFIRM_DELETE, deletion_policy
+from headgate.engine.intents import CONFIRM_DELETE, deletion_policy, lets_go
 from headgate.engine.notices import Notices
 from headgate.engine.queue import DirtyQueue
 from headgate.engine.shared import Shared
@@ -71,18 +72,26 @@ class Departures:
         return False
 
     def _needs_broker(self, entry: Entry) -> bool:
-        """Whether something in the broker may have to be deleted: what is kept or was never made needs nobody."""
+        """Whether something in the broker may have to be done: for most of what is kept or was never made nobody is needed."""
         declared = entry.declared
         if declared is None or entry.ref.kind in {BROKER, POLICY}:
             return False
         record, policy = declared.record, deletion_policy(declared.spec)
         made = bool(record.identity) or entry.ref in self._shared.unrecorded or PLEDGE in declared.annotations
-        if not (made or _is_undecided(entry)) or policy is DeletionPolicy.RETAIN:
+        if not (made or _is_undecided(entry)):
             return False
+        if policy is DeletionPolicy.RETAIN:
+            return record.origin is not Origin.ADOPTED and self._lets_go(declared)
         if record.origin is not Origin.ADOPTED:
             return True
         confirmed = declared.annotations.get(CONFIRM_DELETE)
         return policy is DeletionPolicy.DELETE and confirmed == record.external_name
+
+    def _lets_go(self, declared: Declared[Any]) -> bool:
+        """Whether also what is kept has to be told that nobody wants it any more."""
+        home = self._shared.world.broker_of(declared.ref)
+        broker = self._shared.world.estate.brokers.get(home) if home is not None else None
+        return broker is not None and lets_go(declared, self._shared.drivers(broker.spec).traits)
 
     async def _workload(self, entry: Entry) -> None:
         if entry.ref.kind == GROUP and self._shared.let_go is not None:

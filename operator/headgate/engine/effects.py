@@ -29,7 +29,7 @@ def waves(changes: Iterable[Change]) -> list[list[Change]]:
     depth: dict[Key, int] = {}
     last_kind = ""
     for change in changes:
-        if change.action is Action.DELETE:
+        if change.action in (Action.DELETE, Action.RELEASE):
             if change.key.kind != last_kind:
                 result.append([])
             last_kind = change.key.kind

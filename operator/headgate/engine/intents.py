@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from headgate.api import AdoptionPolicy, DeletionPolicy, Mode, OnVanished, Storage
-from headgate.brokers.base import Driver
+from headgate.brokers.base import Driver, Traits
 from headgate.core.claims import Claim, Farewell, Owner, Record
 from headgate.core.compiled import Compiled
 from headgate.core.estate import Declared, Estate, Ref
@@ -162,6 +162,13 @@ def deletion_policy(spec: Any) -> DeletionPolicy:  # noqa: ANN401  (as above)
     return DeletionPolicy.RETAIN if watching else spec.deletion_policy
 
 
+def lets_go(declared: Declared[Any], traits: Traits) -> bool:
+    """Whether something has to be done in the broker also where what is there is kept; not by who only looked."""
+    kept = declared.spec.deletion_policy is DeletionPolicy.RETAIN
+    watching = getattr(declared.spec, "mode", None) in {Mode.PLAN, Mode.OBSERVE}
+    return declared.ref.kind in traits.releases and kept and not watching
+
+
 def _on_vanished(spec: Any) -> OnVanished:  # noqa: ANN401  (any kind of spec, some of which have the field)
     asked = getattr(spec, "on_vanished", None)
     memory = getattr(spec, "storage", None) is Storage.MEMORY
@@ -183,6 +190,7 @@ def _farewells(
             record=declared.record,
             may_delete=may_delete(situation.estate, situation.topology.broker, declared.ref.namespace),
             confirmed=declared.annotations.get(CONFIRM_DELETE, ""),
+            lets_go=lets_go(declared, situation.driver.traits),
             pledge=pledged.get(key),
         )
         for key in keys

@@ -27,6 +27,42 @@ ADOPTED = Record(external_name="orders", identity="first", origin=Origin.ADOPTED
 
 FAREWELLS: dict[str, Parting] = {
     "what is retained stays": (farewell(policy=DeletionPolicy.RETAIN, record=created()), seen(), [], []),
+    "what is retained is let go of where that is a change": (
+        farewell(policy=DeletionPolicy.RETAIN, record=created(), lets_go=True),
+        seen(),
+        [Action.RELEASE],
+        [],
+    ),
+    "what is retained and nothing was recorded of is let go of by its mark": (
+        farewell(policy=DeletionPolicy.RETAIN, lets_go=True),
+        seen(),
+        [Action.RELEASE],
+        [],
+    ),
+    "what was adopted is left as it is": (
+        farewell(policy=DeletionPolicy.RETAIN, record=ADOPTED, lets_go=True),
+        seen(),
+        [],
+        [],
+    ),
+    "what somebody else owns is not ours to let go of": (
+        farewell(policy=DeletionPolicy.RETAIN, record=created(), lets_go=True),
+        seen(mark=OTHER),
+        [],
+        [],
+    ),
+    "what took the place of our object is not let go of": (
+        farewell(policy=DeletionPolicy.RETAIN, record=created("zeroth"), lets_go=True),
+        seen(),
+        [],
+        [],
+    ),
+    "what is deleted need not be let go of": (
+        farewell(record=created(), lets_go=True),
+        seen(),
+        [Action.DELETE],
+        [],
+    ),
     "what is ours is deleted": (farewell(record=created()), seen(), [Action.DELETE], []),
     "what is gone already needs no deleting": (farewell(record=created()), {}, [], []),
     "what carries no mark stays": (

@@ -94,7 +94,7 @@ OTHER = Owner("cluster", "EventTopic", "shop", "payments")
 
 
 def change(name: str, action: Action = Action.CREATE, owner: Owner = OWNER) -> Change:
-    after = None if action is Action.DELETE else tank(name)
+    after = None if action in (Action.DELETE, Action.RELEASE) else tank(name)
     return Change(action, Key("tank", name), owner, after=after)
 
 
@@ -157,6 +157,11 @@ async def test_a_deleted_object_is_seen_to_be_gone() -> None:
 def test_changes_that_need_nothing_run_side_by_side_and_deletes_after_them() -> None:
     found = waves([change("a"), change("b"), change("c", Action.DELETE)])
     assert [[one.key.name for one in wave] for wave in found] == [["a", "b"], ["c"]]
+
+
+def test_what_is_let_go_of_comes_when_what_is_made_is_there() -> None:
+    found = waves([change("a"), change("b", Action.RELEASE)])
+    assert [[one.key.name for one in wave] for wave in found] == [["a"], ["b"]]
 
 
 # --- patches
