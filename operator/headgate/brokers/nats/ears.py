@@ -23,6 +23,7 @@ from headgate.brokers.nats.link import Link
 from headgate.brokers.nats.names import ADVISORIES_NAME, ADVISORY_SUBJECTS
 
 LOOK: Final = 1.0  # seconds between looks who leads
+ANSWER: Final = 2.0  # seconds for it; without a leader nobody answers
 MARGIN: Final = 0.5  # seconds: what a leader took so shortly before it died may be on no other server yet
 RETRY: Final = 2.0  # seconds until a lost ear listens again
 FLUSH: Final = 5  # seconds for a subscription to stand
@@ -122,7 +123,7 @@ class Ears:
 
     async def _who_leads(self) -> str:
         try:
-            answer = await self._bulk.one(Ask(f"{self._api}STREAM.INFO.{ADVISORIES_NAME}"))
+            answer = await self._first.request(f"{self._api}STREAM.INFO.{ADVISORIES_NAME}", b"", ANSWER)
         except BrokerError:
             return ""
         body: dict[str, Any] = json.loads(answer.data)
