@@ -1,7 +1,6 @@
 """Events and dead letters as workers make them, with plain AMQP. Knows nothing of how Headgate reads them."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -25,6 +24,7 @@ TOPIC = Owner("installation", "EventTopic", "shop", "orders")
 GROUP = Owner("installation", "ConsumerGroup", "shop", "billing")
 DEAD = Owner("installation", "DeadLetterQueue", "shop", "dead")
 REMEMBERED = timedelta(days=1)
+GONE = (OSError, TimeoutError, aio_pika.exceptions.AMQPError, aio_pika.exceptions.ChannelInvalidStateError)
 PATIENCE = 30  # seconds until the broker has moved something
 
 
@@ -114,8 +114,3 @@ async def dial(place: Place) -> AbstractConnection:
     return await aio_pika.connect(
         host="127.0.0.1", port=port, login=login, password=password, virtualhost=place.vhost
     )
-
-
-async def both(*steps: Callable[[], Awaitable[Any]]) -> list[Any]:
-    """At the same time."""
-    return list(await asyncio.gather(*(step() for step in steps)))

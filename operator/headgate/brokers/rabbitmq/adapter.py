@@ -10,6 +10,7 @@ from headgate.brokers.pace import Pace
 from headgate.brokers.rabbitmq.amqp import Amqp
 from headgate.brokers.rabbitmq.documents import UNSIGNED, Json, identity_of
 from headgate.brokers.rabbitmq.facts import capabilities, level_of
+from headgate.brokers.rabbitmq.handover import Handover
 from headgate.brokers.rabbitmq.ledger import Ledger, Reading, noted
 from headgate.brokers.rabbitmq.letterbox import Letterbox
 from headgate.brokers.rabbitmq.management import Management
@@ -52,6 +53,7 @@ class RabbitBroker:
         )
         self._amqp = amqp
         self._letterbox = Letterbox(self._reader, self._watching, amqp)
+        self._handover = Handover()
         self._ledgers: dict[str, Ledger] = {}
 
     async def facts(self) -> BrokerFacts:
@@ -127,8 +129,11 @@ class RabbitBroker:
         return await self._letterbox.dead_letters(queues) if queues else {}
 
     async def capture(self) -> Capture | None:
-        """None: the broker itself moves dead letters, there are no notices to keep."""
-        return None
+        """The broker itself moves dead letters, without notices: what counts is what it could not hand over yet."""
+        live, collected = await asyncio.gather(
+            self._reader.queues(self._watching), self._reader.collected(self._watching)
+        )
+        return self._handover.note(self._api.now, live, collected)
 
     async def lost(self) -> None:
         """Return when the server does not answer any more."""

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 from aiormq import exceptions as wire
+from pamqp.exceptions import AMQPInternalError
 
 from headgate.brokers.base import Credentials, Refused, Unavailable, Unknown, Unreachable
 from headgate.brokers.rabbitmq.options import Connection
@@ -87,7 +88,7 @@ class Amqp:
             raise Refused(
                 "AuthenticationFailed", "AMQP does not accept username and password; put the right ones in"
             ) from None
-        except wire.ConnectionNotAllowed:
+        except (wire.ConnectionNotAllowed, AMQPInternalError):  # the second one: not what the client waited for
             raise Refused(
                 "VirtualHostMissing",
                 f"the virtual host {self._virtual_host} is not there or closed to this user; make it, or give the user "

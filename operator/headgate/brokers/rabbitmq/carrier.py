@@ -8,6 +8,7 @@ from headgate.brokers.pace import Pace
 from headgate.brokers.rabbitmq.amqp import Amqp
 from headgate.brokers.rabbitmq.letters import RabbitLetters
 from headgate.brokers.rabbitmq.management import Management
+from headgate.brokers.rabbitmq.messages import RabbitMessages
 from headgate.brokers.rabbitmq.options import Connection
 from headgate.brokers.rabbitmq.reading import Reader
 from headgate.core import defaults
@@ -22,6 +23,15 @@ def letters(
     reader = Reader(Management(connection, credentials, timeout=timeout))
     amqp = Amqp(connection, credentials, timeout=timeout, name="headgate-dlq")
     return RabbitLetters(amqp, reader, lane(), queue)
+
+
+def messages(
+    connection: Connection, credentials: Credentials, *, timeout: float = _TIMEOUT
+) -> RabbitMessages:
+    """A mover's handle."""
+    reader = Reader(Management(connection, credentials, timeout=timeout))
+    amqp = Amqp(connection, credentials, timeout=timeout, name="headgate-mover")
+    return RabbitMessages(amqp, reader, lane())
 
 
 def lane() -> Pace:

@@ -72,17 +72,17 @@ def _death(told: Values) -> Death:
     keys = told.get("routing-keys")
     at = told.get("time")
     return Death(
-        queue=_text(told.get("queue", "")),
-        reason=_text(told.get("reason", "")),
-        exchange=_text(told.get("exchange", "")),
-        routing_key=_text(keys[0]) if isinstance(keys, list) and keys else "",
+        queue=text_of(told.get("queue", "")),
+        reason=text_of(told.get("reason", "")),
+        exchange=text_of(told.get("exchange", "")),
+        routing_key=text_of(keys[0]) if isinstance(keys, list) and keys else "",
         at=at if isinstance(at, datetime) else None,
     )
 
 
 def own_headers(mail: Mail, owners: Owners) -> Headers:
     """Our headers as far as they are known: the worker's own, else what the server's say."""
-    written = {name.lower(): _text(value) for name, value in mail.headers.items() if name.lower() in OWN}
+    written = {name.lower(): text_of(value) for name, value in mail.headers.items() if name.lower() in OWN}
     if _rejected(mail) and written.get(Header.ATTEMPTS, "").isdecimal():  # the ladder counts those before
         written[Header.ATTEMPTS] = str(int(written[Header.ATTEMPTS]) + 1)
     said = {name: value for name, value in {**dict(_derived(mail, owners)), **written}.items() if value}
@@ -119,7 +119,7 @@ def _derived(mail: Mail, owners: Owners) -> Iterator[tuple[str, str]]:
         yield Header.TOPIC, owners.topics.get(origin.exchange, "")
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
     """A header's value as one line of text, whatever its publisher put into it."""
     if isinstance(value, bytes):
         value = value.decode(errors="backslashreplace")
@@ -127,7 +127,7 @@ def _text(value: object) -> str:
         return value if value.isprintable() else json.dumps(value)
     if isinstance(value, datetime):
         return stamp(value)
-    return json.dumps(value, default=_text, sort_keys=True)
+    return json.dumps(value, default=text_of, sort_keys=True)
 
 
 def entry_of(mail: Mail, queue: str, owners: Owners) -> Entry:
@@ -151,7 +151,7 @@ def closed_entry_of(mail: Mail, queue: str) -> Entry | None:
 def _others(mail: Mail) -> Headers:
     """What the publisher said, with the properties that AMQP keeps beside the headers."""
     headers = tuple(
-        (name, _text(value)) for name, value in sorted(mail.headers.items()) if not name.startswith(_TOLD)
+        (name, text_of(value)) for name, value in sorted(mail.headers.items()) if not name.startswith(_TOLD)
     )
     return (*sorted(mail.properties.items()), *foreign(headers))
 
@@ -174,5 +174,5 @@ def _stored(mail: Mail, own: Headers) -> datetime:
 def _digest(mail: Mail) -> int:
     """Tells events of one second apart: a queue numbers nothing."""
     kept = {name: value for name, value in mail.headers.items() if name not in _CHANGING}
-    text = f"{_text(kept)}\n{_text(dict(mail.properties))}\n".encode() + mail.body
+    text = f"{text_of(kept)}\n{text_of(dict(mail.properties))}\n".encode() + mail.body
     return int.from_bytes(blake2b(text, digest_size=4).digest()) % SECOND

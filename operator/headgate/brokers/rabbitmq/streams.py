@@ -4,15 +4,17 @@ How much is in a stream the server tells seconds late, so its end is looked at f
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Final
 
 from aio_pika.abc import AbstractIncomingMessage
 
 from headgate.brokers.base import Refused
 from headgate.brokers.rabbitmq.amqp import Amqp
-from headgate.brokers.rabbitmq.deaths import Mail
+from headgate.brokers.rabbitmq.deaths import UNKNOWN_TIME, Mail, text_of
 from headgate.brokers.rabbitmq.walk import mail_of
+from headgate.core.letters import Event
 
 _OFFSET: Final = "x-stream-offset"
 _CREDIT: Final = 200  # messages under way at once
@@ -36,7 +38,15 @@ class Memory:
                 raise
             return []
 
-    async def _from(self, place: str, end: int) -> AsyncIterator[AbstractIncomingMessage]:
+    async def event(self, position: int) -> Event | None:
+        """The one at that offset; None where there is none any more, or not yet."""
+        async with aclosing(self._from(position, position)) as found:
+            async for message in found:
+                if (offset := _offset(message)) >= position:
+                    return _event(message) if offset == position else None
+        return None
+
+    async def _from(self, place: str | int, end: int) -> AsyncGenerator[AbstractIncomingMessage, None]:
         """From a place on, beyond the end that is known until no more come."""
         arrived = asyncio.Queue[AbstractIncomingMessage]()
         async with self._amqp.channel(f"stream {self.stream}") as channel:
@@ -58,6 +68,13 @@ class Memory:
                 patience = _QUIET if _offset(message) >= end else self._amqp.timeout
             async with asyncio.timeout(self._amqp.timeout):
                 await stream.cancel(tag)
+
+
+def _event(message: AbstractIncomingMessage) -> Event:
+    mail = mail_of(message)
+    headers = {name: value for name, value in mail.headers.items() if name != _OFFSET}
+    told = (*mail.properties.items(), *((name, text_of(value)) for name, value in headers.items()))
+    return Event(message.routing_key or "", mail.published or UNKNOWN_TIME, told, mail.body)
 
 
 def _offset(message: AbstractIncomingMessage) -> int:
