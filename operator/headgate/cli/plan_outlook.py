@@ -201,7 +201,7 @@ def _after(intent: Intent, key: Key, change: Change | None) -> Resource | None:
 def _settings(resource: Resource) -> Iterator[Diff]:
     for name in settings_of(type(resource)):
         if (value := getattr(resource, name)) is not None:
-            yield Diff(name, None, value)
+            yield Diff(name, None, value, of=type(resource))
 
 
 def _result(

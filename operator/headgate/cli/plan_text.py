@@ -12,7 +12,6 @@ from headgate.core.changes import Action
 from headgate.core.estate import Ref
 from headgate.core.outcomes import Finding, Outcome
 from headgate.core.resource import Diff
-from headgate.core.words import shown
 
 SIGNS: Final = {
     Action.CREATE: "+",
@@ -78,17 +77,16 @@ def _object(outlook: Outlook) -> Iterator[Line]:
 def _step(step: Step, result: Result) -> Iterator[Line]:
     not_done = "" if step.order is not None else f" (not done: {result})"
     yield Line(f"  {SIGNS[step.action]} {step.action} {step.key}{not_done}", _STYLES[step.action])
-    width = max((len(diff.field) for diff in step.fields), default=0)
+    width = max((len(diff.word) for diff in step.fields), default=0)
     for diff in step.fields:
-        yield Line(f"      {diff.field:<{width}}  {_change(step.action, diff)}")
+        yield Line(f"      {diff.word:<{width}}  {_change(step.action, diff)}")
 
 
 def _change(action: Action, diff: Diff) -> str:
-    after = shown(diff.field, diff.after)
     if action is Action.CREATE:
-        return after
+        return diff.will
     reset = " (no longer declared: the broker's default)" if diff.reset else ""
-    return f"{shown(diff.field, diff.before)} -> {after}{reset}"
+    return f"{diff.was} -> {diff.will}{reset}"
 
 
 def _finding(finding: Finding) -> Line:
@@ -178,9 +176,9 @@ def _json_step(step: Step) -> dict[str, Any]:
         "order": step.order,
         "fields": [
             {
-                "field": diff.field,
-                "from": None if diff.before is None else shown(diff.field, diff.before),
-                "to": None if diff.after is None else shown(diff.field, diff.after),
+                "field": diff.word,
+                "from": None if diff.before is None else diff.was,
+                "to": None if diff.after is None else diff.will,
                 "reset": diff.reset,
             }
             for diff in step.fields

@@ -189,7 +189,7 @@ def _resets(desired: Resource, found: Observed) -> Iterator[Diff]:
             continue
         before = getattr(found.resource, name)
         if before != default:
-            yield Diff(name, before, default, reset=True)
+            yield Diff(name, before, default, reset=True, of=type(desired))
 
 
 def _findings(case: Case) -> Iterator[Finding]:

@@ -1,12 +1,14 @@
 """Objects of a broker as values, field by field, and how they may change. Knows no particular broker."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
+from dataclasses import field as field_
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
 from headgate.core.outcomes import Finding
+from headgate.core.words import shown
 
 
 class FieldClass(StrEnum):
@@ -29,7 +31,7 @@ def setting(field_class: FieldClass = FieldClass.MUTABLE, *, reset: object = Non
     None is "no opinion". `reset` is the broker's own default, to which a setting goes back when it was managed
     before and left the declaration; None there means that the broker keeps what it has.
     """
-    return field(default=None, metadata={_CLASS: field_class, _RESET: reset}, kw_only=True)
+    return field_(default=None, metadata={_CLASS: field_class, _RESET: reset}, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,13 +53,23 @@ class Resource:
     """One broker object in the broker's own words; a subclass lists its settings with `setting`."""
 
     key: Key
-    needs: tuple[Key, ...] = field(
+    needs: tuple[Key, ...] = field_(
         default=(), compare=False, kw_only=True
     )  # created after these, deleted before them
 
     holds_data: ClassVar[bool] = True  # a vanished one is a loss that a person has to see
     reads: ClassVar[bool] = False  # it is how a group reads the topic that it needs first
     bears_mark: ClassVar[bool] = True  # the broker has room for its owner's mark
+
+    @classmethod
+    def word(cls, name: str) -> str:
+        """What the broker calls a setting; a subclass overrides it where no field can be called like that."""
+        return name
+
+    @classmethod
+    def said(cls, name: str, value: object) -> str:
+        """A value of a setting as a person would write it; a subclass overrides it where the broker's own tells little."""
+        return shown(name, value)
 
     def field_class(self, name: str) -> FieldClass:
         """How the setting may change; a subclass overrides it where that depends on the server's version."""
@@ -116,6 +128,22 @@ class Diff:
     reset: bool = (
         False  # no longer declared: goes back to the broker's default and leaves the managed settings
     )
+    of: type[Resource] = field_(default=Resource, compare=False, repr=False)
+
+    @property
+    def word(self) -> str:
+        """What the broker calls the setting."""
+        return self.of.word(self.field)
+
+    @property
+    def was(self) -> str:
+        """What the broker has, for people."""
+        return self.of.said(self.field, self.before)
+
+    @property
+    def will(self) -> str:
+        """What is declared, for people."""
+        return self.of.said(self.field, self.after)
 
 
 def differences(desired: Resource, observed: Resource) -> Iterator[Diff]:
@@ -126,7 +154,7 @@ def differences(desired: Resource, observed: Resource) -> Iterator[Diff]:
             continue
         found = getattr(observed, name)
         if found != wanted:
-            yield Diff(name, found, wanted)
+            yield Diff(name, found, wanted, of=type(desired))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from headgate.api import AdoptionPolicy, Mode, OnVanished, Origin
 from headgate.core.claims import Claim, Farewell, Owner, Record
 from headgate.core.outcomes import Finding, Outcome
 from headgate.core.resource import Diff, FieldClass, Key, Observed, differences
-from headgate.core.words import shown
 
 
 def owns(of: Claim | Farewell, found: Observed) -> bool:
@@ -132,9 +131,7 @@ def adoption_differs(case: Case) -> Finding | None:
     """The object exists and may be taken over only as it is, which is not as declared."""
     if case.strange is None or case.claim.adoption is not AdoptionPolicy.IF_MATCHES or not case.diffs:
         return None
-    listed = "; ".join(
-        f"{d.field} is {shown(d.field, d.before)}, declared {shown(d.field, d.after)}" for d in case.diffs
-    )
+    listed = "; ".join(f"{diff.word} is {diff.was}, declared {diff.will}" for diff in case.diffs)
     return Finding(
         Outcome.CONFLICT,
         "ExistsAndDiffers",
@@ -261,12 +258,12 @@ def impossible(case: Case, diff: Diff) -> Finding | None:
     if desired.may_change(diff.field, diff.before, diff.after):
         return None
     reason, why = _IMPOSSIBLE.get(desired.field_class(diff.field), _IMMUTABLE)
-    before, after = shown(diff.field, diff.before), shown(diff.field, diff.after)
+    before, after = diff.was, diff.will
     message = (
-        f"{diff.field} of {case.key} is {before} and {after} is declared, but {why}: declare {before} again, or move to "
+        f"{diff.word} of {case.key} is {before} and {after} is declared, but {why}: declare {before} again, or move to "
         "an object with another externalName; nothing was changed"
     )
-    return Finding(Outcome.BLOCKED, reason, message, field=diff.field)
+    return Finding(Outcome.BLOCKED, reason, message, field=diff.word)
 
 
 def stops(case: Case, finding: Finding) -> bool:

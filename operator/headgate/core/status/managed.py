@@ -22,7 +22,6 @@ from headgate.core.outcomes import Finding, Outcome
 from headgate.core.resource import Diff
 from headgate.core.status.account import ManagedAccount
 from headgate.core.status.verdict import Course, Trial, Verdict, course_aspects, judge, lost_before, said
-from headgate.core.words import shown
 
 REMEMBERED: Final = timedelta(hours=1)  # for which status says that a reader came back at a position
 _NOTHING: Final = ManagedStatus()
@@ -137,7 +136,7 @@ def _drift(account: ManagedAccount) -> Iterator[Aspect]:
         return
     absent = [str(standing.key) for standing in account.standings if not standing.exists]
     differing = [
-        f"{diff.field} of {standing.key} is {shown(diff.field, diff.before)}, declared {shown(diff.field, diff.after)}"
+        f"{diff.word} of {standing.key} is {diff.was}, declared {diff.will}"
         for standing in account.standings
         for diff in standing.diffs
     ]
@@ -212,16 +211,16 @@ def _plan(account: ManagedAccount) -> Iterator[PlanEntry]:
         if not standing.diffs:
             yield PlanEntry(action=standing.action.value, target=str(standing.key))
         for diff in standing.diffs:
-            yield _entry(standing, standing.action.value, diff, blocked.get(diff.field))
+            yield _entry(standing, standing.action.value, diff, blocked.get(diff.word))
 
 
 def _entry(standing: Standing, action: str, diff: Diff, blocked: str | None) -> PlanEntry:
     return PlanEntry(
         action=action,
         target=str(standing.key),
-        field=diff.field,
-        from_=shown(diff.field, diff.before),
-        to=shown(diff.field, diff.after),
+        field=diff.word,
+        from_=diff.was,
+        to=diff.will,
         blocked=blocked,
     )
 
