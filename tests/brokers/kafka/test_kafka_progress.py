@@ -10,6 +10,7 @@ from tests.brokers.kafka.worlds import KafkaWorld, committed, group_of
 
 from headgate.brokers.kafka.ages import SHARE
 from headgate.brokers.kafka.resources import parsed
+from headgate.core.resource import Stats
 from headgate.local.waiting import until
 
 
@@ -131,3 +132,21 @@ async def test_a_group_without_positions_waits_for_everything_that_is_kept(world
 
         await until("the member is in sight", seen, limit=30)
         assert (await world.progress(wanted.key)).pending == 5
+
+
+async def test_a_topic_tells_what_it_holds(world: KafkaWorld) -> None:
+    """Without what retention took; its head moves with every event, wherever it goes, and with nothing else."""
+    topic = world.topic(partitions=2)
+    await world.made(topic)
+
+    async def led() -> bool:
+        return await world.stats(topic.key) == Stats(messages=0, head=0)
+
+    await until("all partitions are led", led)
+    world.publish(topic.key.name, 5)
+    world.publish(topic.key.name, 2, partition=1)
+    assert await world.stats(topic.key) == Stats(messages=7, head=7)
+    place = TopicPartition(topic.key.name, 0, 3)
+    (future,) = world.raw.delete_records([place], operation_timeout=10).values()
+    await asyncio.to_thread(future.result, 10)
+    assert await world.stats(topic.key) == Stats(messages=4, head=7)

@@ -10,11 +10,15 @@ from functools import partial
 
 import pytest
 from tests.broker_servers import kafka_cluster, kafka_server
-from tests.brokers.kafka.worlds import KafkaWorld, created, deleted, group_of, world_at
+from tests.brokers.kafka.worlds import Counting, KafkaWorld, created, deleted, group_of, world_at
 
 from headgate.api.eventbroker import Limits
 from headgate.brokers.base import Credentials, Refused, Unreachable
 from headgate.brokers.kafka.adapter import KafkaBroker
+from headgate.brokers.kafka.admin import LATEST, Admin
+from headgate.brokers.kafka.ages import Point
+from headgate.brokers.kafka.faults import Fault
+from headgate.brokers.kafka.login import settings
 from headgate.brokers.kafka.resources import KafkaTopic, topic_key
 from headgate.brokers.kafka.values import KafkaConnection
 from headgate.core.resource import Observed
@@ -134,6 +138,38 @@ async def test_groups_follow_their_coordinator(servers: Run, aloud: Say) -> None
         await until("another one coordinates the group", partial(answers, world, made), limit=60)
         assert await world.broker.apply(deleted(made)) is None
         assert await world.made(group_of(topic)) is not None
+
+
+async def test_a_leader_that_does_not_answer_is_not_taken_for_an_empty_partition(
+    servers: Run, aloud: Say
+) -> None:
+    """The library says that it succeeded. What others lead is told all the same."""
+    async with (
+        kafka_cluster(servers, "kafka-leaders", say=aloud) as cluster,
+        world_at(cluster.bootstrap, HASTY) as world,
+    ):
+        topic = world.topic(partitions=6)
+        await world.made(topic)
+        for number in range(6):
+            world.publish(topic.key.name, 3, partition=number)
+        seen = await world.read(topic.key)
+        assert seen is not None
+        led = world.raw.list_topics(topic.key.name, 10).topics[topic.key.name].partitions
+        frozen = cluster.nodes[0]
+        silent = {number for number, each in led.items() if each.leader == frozen.seat.number}
+        reader, lane = Admin(settings(KafkaConnection((cluster.bootstrap,)), Credentials(), 2), 2), Counting()
+        asked = {(topic.key.name, number): LATEST for number in led}
+        before = await reader.offsets(lane, asked)
+        frozen.freeze()
+        try:
+            found = await reader.offsets(lane, asked)
+        finally:
+            frozen.thaw()
+        assert silent
+        assert {place[1] for place, each in found.items() if not isinstance(each, Point)} == silent
+        assert all(isinstance(found[topic.key.name, number], Fault) for number in silent)
+        await until("the topic is read again", partial(answers, world, seen), limit=60)
+        assert await reader.offsets(lane, asked) == before
 
 
 async def test_a_cluster_that_is_away_costs_no_threads() -> None:

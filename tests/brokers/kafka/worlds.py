@@ -5,7 +5,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from headgate.brokers.pace import Pace
 from headgate.core.changes import Action, Change
 from headgate.core.claims import Owner
 from headgate.core.progress import Progress
-from headgate.core.resource import Key, Observed, Resource
+from headgate.core.resource import Key, Observed, Resource, Stats
 
 OWNER: Final = Owner("installation", "EventTopic", "shop", "orders")
 LIMITS: Final = Limits(timeout=timedelta(seconds=30), requests_per_second=1000, progress_per_second=1000)
@@ -51,10 +51,16 @@ class KafkaWorld:
         return found
 
     async def read(self, key: Key) -> Observed | None:
-        """As it is now."""
+        """As it is now, whatever it holds."""
         found = (await self.broker.observe([key])).get(key)
         assert found is None or isinstance(found, Observed), found
-        return found
+        return None if found is None else replace(found, stats=Stats())
+
+    async def stats(self, key: Key) -> Stats:
+        """What it holds now."""
+        found = (await self.broker.observe([key]))[key]
+        assert isinstance(found, Observed), found
+        return found.stats
 
     async def progress(self, key: Key) -> Progress:
         """How far the group is now."""

@@ -96,5 +96,5 @@ class KafkaBroker:
         await self._second.aclose()
 
     async def _looked(self, keys: Mapping[Key, None]) -> Mapping[Key, Observed | Unread | None]:
-        found = await observe(self._reader, self._requests, keys)
+        found = await observe(self._reader, self._requests, keys, counted=False)
         return {key: found.get(key) for key in keys}

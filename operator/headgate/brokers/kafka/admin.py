@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from confluent_kafka import (
+    OFFSET_INVALID,
     KafkaError,
     KafkaException,
     TopicCollection,
@@ -38,6 +39,7 @@ from headgate.brokers.pace import Pace
 
 _GRACE: Final = 1.0  # seconds beyond the library's own timeout after which we stop waiting for it
 _TIMED_OUT: Final = -185
+_LEADERLESS: Final = 5
 _TELLING: Final = frozenset({-169, -181, -193})  # why a connection fails: worth more than that it does
 _OVERRIDES: Final = frozenset({1, 8})  # sources of configs that were set for this one topic or group
 EARLIEST: Final[OffsetSpec] = OffsetSpec.earliest()  # type: ignore[no-untyped-call]  # the library leaves it untyped
@@ -190,7 +192,10 @@ class Admin:
         async with lane.slot():
             futures = self._client.list_offsets(places, request_timeout=self.timeout)
             named = {(place.topic, place.partition): future for place, future in futures.items()}
-            return _each(await self._answers(named), _point)
+            found = _each(await self._answers(named), _point)
+        if all(isinstance(each, Fault) for each in found.values()):
+            self.broken.set()
+        return found
 
     async def lost(self, often: float = 0.25) -> None:
         """Return when nobody answers any more."""
@@ -285,5 +290,8 @@ def _overrides(found: Any) -> Mapping[str, str]:  # noqa: ANN401  (the library's
     return {key: entry.value or "" for key, entry in found.items() if entry.source in _OVERRIDES}
 
 
-def _point(found: Any) -> Point | None:  # noqa: ANN401  (the library's types say too little)
+def _point(found: Any) -> Point | Fault | None:  # noqa: ANN401  (the library's types say too little)
+    """The library counts it as a success, with an offset that is none, when a leader does not answer in time."""
+    if found.offset == OFFSET_INVALID:
+        return Fault(_LEADERLESS, "whoever leads the partition does not answer")
     return None if found.offset < 0 else Point(found.offset, found.timestamp)

@@ -13,7 +13,7 @@ from typing import Final
 
 from confluent_kafka.admin import OffsetSpec
 
-from headgate.brokers.kafka.admin import EARLIEST, LATEST, Admin, TopicView
+from headgate.brokers.kafka.admin import Admin, TopicView
 from headgate.brokers.kafka.ages import Point, Search, begun, narrowed
 from headgate.brokers.kafka.faults import Fault, answered, unread
 from headgate.brokers.kafka.groupviews import GroupView, Place
@@ -22,20 +22,13 @@ from headgate.brokers.kafka.keeping import Look
 from headgate.brokers.kafka.reading import Reader, positions_in
 from headgate.brokers.kafka.resources import split, written
 from headgate.brokers.kafka.second import Second
+from headgate.brokers.kafka.spans import Span
 from headgate.brokers.pace import Pace
 from headgate.core.progress import PartitionProgress, Progress
 from headgate.core.resource import Key, Unread
 
 _ROUNDS: Final = 12  # more narrow nothing down
 _FIRST: Final = 0  # a moment before every event
-
-
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """What one partition keeps: from the first offset up to the next."""
-
-    first: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +39,7 @@ class _Standing:
     name: str
     known: Mapping[int, int]  # positions
     offsets: Mapping[int, int]  # next offsets, also of partitions without a position
-    spans: Mapping[int, _Span]
+    spans: Mapping[int, Span]
     members: GroupView
 
     @property
@@ -102,17 +95,7 @@ class Positions:
         )
         for answers in (committed, members):
             answered(answers.values(), "groups", "Describe on Group")
-        places = [
-            (name, each.number)
-            for name, view in views.items()
-            if isinstance(view, TopicView)
-            for each in view.partitions
-        ]
-        first, end = await asyncio.gather(
-            self._admin.offsets(self._lane, dict.fromkeys(places, EARLIEST)),
-            self._admin.offsets(self._lane, dict.fromkeys(places, LATEST)),
-        )
-        spans = {place: _span(first[place], end[place]) for place in places}
+        spans = await self._reader.spans(self._lane, views)
         found: dict[Key, _Standing | Unread] = {}
         for key in keys:
             topic, group = split(key)
@@ -190,19 +173,12 @@ def _layers(
     return layers
 
 
-def _span(first: Point | Fault | None, end: Point | Fault | None) -> _Span | Fault:
-    for each in (first, end):
-        if isinstance(each, Fault):
-            return each
-    return _Span(first.offset if isinstance(first, Point) else 0, end.offset if isinstance(end, Point) else 0)
-
-
 def _standing(
     key: Key,
     topic: TopicView | Fault,
     committed: Mapping[Place, int] | Fault,
     members: GroupView | Fault,
-    spans: Mapping[Place, _Span | Fault],
+    spans: Mapping[Place, Span | Fault],
 ) -> _Standing | Fault | None:
     if isinstance(topic, Fault):
         return topic
@@ -214,7 +190,7 @@ def _standing(
     known = positions_in(name, committed)
     if not known and not any(place[0] == name for _, places in members.members for place in places):
         return None
-    kept: dict[int, _Span] = {}
+    kept: dict[int, Span] = {}
     for each in topic.partitions:
         span = spans[name, each.number]
         if isinstance(span, Fault):

@@ -5,8 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from headgate.brokers.kafka.admin import LATEST, Admin, TopicView
-from headgate.brokers.kafka.ages import Point
+from headgate.brokers.kafka.admin import EARLIEST, LATEST, Admin, TopicView
 from headgate.brokers.kafka.faults import Fault, answered, unread
 from headgate.brokers.kafka.groupviews import GroupView, Place
 from headgate.brokers.kafka.keeper import Keeper
@@ -24,10 +23,12 @@ from headgate.brokers.kafka.resources import (
     topic_key,
 )
 from headgate.brokers.kafka.second import Second
+from headgate.brokers.kafka.spans import Span, spanned, stats_of
 from headgate.brokers.pace import Pace
-from headgate.core.resource import Key, Observed, Resource, Unread
+from headgate.core.resource import Key, Observed, Resource, Stats, Unread
 
 PAGE: Final = 1000  # names in one request
+Spans = Mapping[Place, Span | Fault]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +56,39 @@ class Reader:
         answered(found.values(), "topics", "Describe on Topic")
         return {name: view for name, view in found.items() if not (isinstance(view, Fault) and view.absent)}
 
+    async def spans(self, lane: Pace, views: Mapping[str, TopicView | Fault]) -> Spans:
+        """What every partition keeps: one request for where it begins, one for where it ends."""
+        places = [
+            (name, each.number)
+            for name, view in views.items()
+            if isinstance(view, TopicView)
+            for each in view.partitions
+        ]
+        first, end = await asyncio.gather(
+            self._admin.offsets(lane, dict.fromkeys(places, EARLIEST)),
+            self._admin.offsets(lane, dict.fromkeys(places, LATEST)),
+        )
+        return {place: spanned(first[place], end[place]) for place in places}
+
     async def topics(
-        self, lane: Pace, names: Collection[str], views: Mapping[str, TopicView | Fault] | None = None
+        self, lane: Pace, names: Collection[str], views: Mapping[str, TopicView | Fault], spans: Spans
     ) -> Mapping[Key, Observed | Unread]:
-        """Topics with all their settings: one request for what they are, one for their overrides."""
-        seen = await self.views(lane, names) if views is None else views
-        there = {name: view for name in names if isinstance(view := seen.get(name), TopicView)}
+        """Topics with all their settings: one request for their overrides."""
+        there = {name: view for name in names if isinstance(view := views.get(name), TopicView)}
         overrides = await self._overrides(lane, TOPIC, there)
         adding = await self._adding(lane, there)
         found: dict[Key, Observed | Unread] = {}
         for name in names:
-            view = seen.get(name)
+            view = views.get(name)
             if isinstance(view, Fault):
                 found[topic_key(name)] = unread(view, f"topic/{name}", f"Describe on Topic {name}")
             elif view is not None:
-                found |= _observed_topic(name, view, overrides[name], adding)
+                stats = stats_of([spans.get((name, each.number)) for each in view.partitions])
+                found |= _observed_topic(name, view, overrides[name], adding, stats)
         return found
 
     async def groups(
-        self, lane: Pace, keys: Collection[Key], views: Mapping[str, TopicView | Fault]
+        self, lane: Pace, keys: Collection[Key], views: Mapping[str, TopicView | Fault], spans: Spans
     ) -> Mapping[Key, Observed | Unread]:
         """Groups whose topics are there: one request for overrides, and of each coordinator one for members, one for positions."""
         there = [key for key in keys if split(key)[0] in views]
@@ -81,15 +96,15 @@ class Reader:
             return {}
         names = sorted({split(key)[1] for key in there})
         began = self._keeper.clock()
-        committed, members, overrides, ends, _ = await asyncio.gather(
+        committed, members, overrides, _ = await asyncio.gather(
             self._second.committed(lane, names),
             self._second.members(lane, names),
             self._overrides(lane, GROUP, names),
-            self._ends(lane, {split(key)[0] for key in there}, views),
             self._keeper.refresh(lane),
         )
         for answers in (committed, members):
             answered(answers.values(), "groups", "Describe on Group")
+        ends = {place: span.end for place, span in spans.items() if isinstance(span, Span)}
         found: dict[Key, Observed | Unread] = {}
         for key in there:
             topic, group = split(key)
@@ -114,19 +129,6 @@ class Reader:
         )
         return Observed(resource, told.topic.identity, findings=self._keeper.remarks(key))
 
-    async def _ends(
-        self, lane: Pace, topics: Collection[str], views: Mapping[str, TopicView | Fault]
-    ) -> Mapping[Place, int]:
-        """The next offset of every partition of which it is known."""
-        places = [
-            (name, each.number)
-            for name in sorted(topics)
-            if isinstance(view := views[name], TopicView)
-            for each in view.partitions
-        ]
-        found = await self._admin.offsets(lane, dict.fromkeys(places, LATEST))
-        return {place: point.offset for place, point in found.items() if isinstance(point, Point)}
-
     async def _overrides(
         self, lane: Pace, kind: str, names: Collection[str]
     ) -> Mapping[str, Mapping[str, str] | Fault]:
@@ -143,13 +145,17 @@ class Reader:
         return await self._second.moving(lane) if lagging else {}
 
 
-async def observe(reader: Reader, lane: Pace, keys: Collection[Key]) -> Mapping[Key, Observed | Unread]:
-    """Topics, then groups; absent ones are left out."""
+async def observe(
+    reader: Reader, lane: Pace, keys: Collection[Key], *, counted: bool = True
+) -> Mapping[Key, Observed | Unread]:
+    """Topics, then groups; absent ones are left out. What topics hold is told where it is asked for."""
     topics = [key.name for key in keys if key.kind == TOPIC]
     groups = [key for key in keys if key.kind == GROUP]
     views = await reader.views(lane, [*topics, *(split(key)[0] for key in groups)])
-    found = dict(await reader.topics(lane, topics, views))
-    found.update(await reader.groups(lane, groups, views))
+    sought = views.keys() if counted else {split(key)[0] for key in groups}
+    spans = await reader.spans(lane, {name: view for name, view in views.items() if name in sought})
+    found = dict(await reader.topics(lane, topics, views, spans))
+    found.update(await reader.groups(lane, groups, views, spans))
     return found
 
 
@@ -158,7 +164,11 @@ def _pages(names: list[str]) -> list[list[str]]:
 
 
 def _observed_topic(
-    name: str, view: TopicView, overrides: Mapping[str, str] | Fault, adding: Mapping[Place, int]
+    name: str,
+    view: TopicView,
+    overrides: Mapping[str, str] | Fault,
+    adding: Mapping[Place, int],
+    stats: Stats,
 ) -> Mapping[Key, Observed | Unread]:
     key = topic_key(name)
     if isinstance(overrides, Fault):
@@ -175,6 +185,7 @@ def _observed_topic(
                 **_values(TOPIC_CONFIGS, overrides),
             ),
             view.identity,
+            stats=stats,
         )
     }
 
