@@ -88,7 +88,10 @@ class Amqp:
             raise Refused(
                 "AuthenticationFailed", "AMQP does not accept username and password; put the right ones in"
             ) from None
-        except (wire.ConnectionNotAllowed, AMQPInternalError):  # the second one: not what the client waited for
+        except (
+            wire.ConnectionNotAllowed,
+            AMQPInternalError,
+        ):  # the second one: not what the client waited for
             raise Refused(
                 "VirtualHostMissing",
                 f"the virtual host {self._virtual_host} is not there or closed to this user; make it, or give the user "

@@ -63,7 +63,8 @@ class Memory:
                     if patience == self._amqp.timeout:
                         raise
                     break
-                await message.ack()
+                async with asyncio.timeout(self._amqp.timeout):
+                    await message.ack()
                 yield message
                 patience = _QUIET if _offset(message) >= end else self._amqp.timeout
             async with asyncio.timeout(self._amqp.timeout):

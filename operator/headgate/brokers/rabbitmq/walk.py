@@ -48,10 +48,14 @@ class Walk:
 
     async def settle(self, tag: int) -> None:
         """Take one out for good."""
-        await (await self._channel.get_underlay_channel()).basic_ack(tag)
-        self.taken -= 1
-        async with asyncio.timeout(self._timeout):  # the answer comes after what was said before
-            await self._channel.declare_queue(self._queue.name, passive=True)
+        async with asyncio.timeout(
+            self._timeout
+        ):  # on a connection that broke the client would wait for ever
+            await (await self._channel.get_underlay_channel()).basic_ack(tag)
+            self.taken -= 1
+            await self._channel.declare_queue(
+                self._queue.name, passive=True
+            )  # answered after what was said before
 
     async def _page(self, size: int) -> list[AbstractIncomingMessage]:
         """Up to so many; fewer where there are no more."""
@@ -66,17 +70,27 @@ class Walk:
         async with asyncio.timeout(self._timeout):
             await self._channel.set_qos(prefetch_count=size)
             tag = await self._queue.consume(take)
-        try:
-            async with asyncio.timeout(self._timeout):
-                await full.wait()
-        except TimeoutError:
+        if not await self._came(full):
             async with asyncio.timeout(self._timeout):
                 if (await _ready(self._channel, self._queue.name))[1]:
-                    raise
+                    raise TimeoutError
         async with asyncio.timeout(self._timeout):
             await self._queue.cancel(tag)
         self.taken += len(found)
         return found
+
+    async def _came(self, event: asyncio.Event) -> bool:
+        """Whether it did in time; a connection that breaks meanwhile is not waited out."""
+        came = asyncio.ensure_future(event.wait())
+        gone = asyncio.ensure_future(asyncio.shield(self._channel.closed()))
+        try:
+            await asyncio.wait({came, gone}, timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED)
+            if gone.done():
+                raise ConnectionError
+            return came.done()
+        finally:
+            came.cancel()
+            gone.cancel()
 
 
 @asynccontextmanager

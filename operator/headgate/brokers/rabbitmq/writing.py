@@ -48,6 +48,9 @@ class Writer:
         if change.action is Action.DELETE:
             await self._delete(change)
             return None
+        if change.action is Action.RELEASE:
+            await self.release(change.key, change.identity)
+            return None
         desired = _after(change)
         snapshot = await self._read(change, desired)
         found = observed(snapshot, change.key)

@@ -1,0 +1,122 @@
+"""Servers and people that end in the midst of it: no dead letter is lost, whichever moment it was."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from tests.brokers.rabbitmq.conftest import Place
+from tests.brokers.rabbitmq.mail import Post, listed, post
+from tests.servers import until
+
+from headgate.brokers.base import BrokerError, Credentials
+from headgate.brokers.rabbitmq.carrier import letters
+from headgate.brokers.rabbitmq.letters import RabbitLetters
+from headgate.brokers.rabbitmq.options import Connection
+from headgate.core.letters import Entry, Resolution, tombstone
+
+pytestmark = pytest.mark.takes(180)
+STEPS = 8  # moments at which somebody ends who closes an entry
+Enough = Callable[[Sequence[Entry]], bool]
+PATIENCE = 90  # seconds until a server that was killed has moved everything
+
+
+async def eventually(at: Post, enough: Enough) -> Sequence[Entry]:
+    """What is listed at last; a server that comes up is away, or has nothing, for a while."""
+    found: list[Entry] = []
+
+    async def so_far() -> bool:
+        desk = at.letters()
+        try:
+            found[:] = [entry async for entry in desk.entries()]
+        except BrokerError:
+            return False
+        finally:
+            await desk.aclose()
+        return enough(found)
+
+    await until("all are listed", so_far, limit=PATIENCE, every=0.5)
+    return found
+
+
+@asynccontextmanager
+async def cut_after(port: int, size: int) -> AsyncIterator[tuple[str, list[int]]]:
+    """A way to the server that ends once so many bytes went there: its address, and how many did."""
+    sent = [0]
+    tasks = set[asyncio.Task[None]]()
+
+    async def pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, counted: bool) -> None:
+        with suppress(OSError):
+            while data := await source.read(65536):
+                room = size - sent[0] if counted else len(data)
+                sink.write(data[: max(room, 0)])
+                await sink.drain()
+                sent[0] += len(data) if counted else 0
+                if len(data) > room:
+                    break
+        sink.transport.abort()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, onward = await asyncio.open_connection("127.0.0.1", port)
+        ways = (pipe(reader, onward, counted=True), pipe(there, writer, counted=False))
+        tasks.update(asyncio.ensure_future(way) for way in ways)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"amqp://127.0.0.1:{server.sockets[0].getsockname()[1]}", sent
+    finally:
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def through(place: Place, url: str) -> RabbitLetters:
+    server = place.server
+    login = {"username": server.username.encode(), "password": server.password.encode()}
+    return letters(
+        Connection(server.management_url, place.vhost, amqp_url=url), Credentials(login), "dead", timeout=5
+    )
+
+
+async def closing(place: Place, entry: Entry, size: int) -> tuple[bool, int]:
+    """Close it on a way that ends; whether that was told to be done, and how much was sent for it."""
+    stone = tombstone(entry, Resolution.RESOLVED, by="ann", reason="done", at=entry.stored)
+    async with cut_after(place.server.ports.amqp, size) as (url, sent):
+        desk = through(place, url)
+        done = False
+        with suppress(BrokerError):
+            done = await desk.close_entry(entry, stone)
+        await desk.aclose()
+        return done, sent[0]
+
+
+async def test_whoever_ends_in_the_midst_of_closing_an_entry_leaves_it_open_or_its_closing_remembered(
+    place: Place,
+) -> None:
+    async with post(place) as at:
+        await at.publish("orders.0.paid", b"first")
+        await at.rejected()
+        (entry,) = await at.entries(1)
+        done, whole = await closing(place, entry, 1_000_000)
+        assert done
+        outcomes = set[tuple[bool, bool]]()
+        for step in range(1, STEPS + 1):
+            await at.publish("orders.1.paid", b"%d" % step)
+            await at.rejected()
+            body = b"%d" % step
+            (entry,) = [e for e in await listed(at.letters, holds(body)) if e.letter.body == body]
+            done, _ = await closing(place, entry, whole * step // STEPS - 8)
+            found = await eventually(at, stands(entry.position))
+            same = [each for each in found if each.position == entry.position]
+            outcomes.add((any(each.open for each in same), any(not each.open for each in same)))
+            assert not (done and any(each.open for each in same))
+        assert outcomes >= {(True, False), (False, True)}
+
+
+def holds(body: bytes) -> Enough:
+    return lambda found: any(entry.letter.body == body for entry in found)
+
+
+def stands(position: int) -> Enough:
+    return lambda found: any(entry.position == position for entry in found)
