@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from headgate.brokers.base import Credentials, Refused
+from headgate.brokers.kafka.tokens import Tokens
 from headgate.brokers.kafka.values import KafkaConnection
 from headgate.brokers.tls import tls_context
 
 INVALID: Final = "CredentialsInvalid"
-_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+_OAUTH: Final = "OAUTHBEARER"
+_MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", _OAUTH)
 _CLIENT: Final = "headgate"
 
 
@@ -46,6 +48,10 @@ def second_settings(connection: KafkaConnection, credentials: Credentials, timeo
         found["ssl_context"] = tls_context(credentials) or ssl.create_default_context()
     if connection.sasl:
         found["sasl_mechanism"] = connection.sasl
+    if connection.sasl == _OAUTH:
+        url, name, secret = _client(connection, credentials)
+        found["sasl_oauth_token_provider"] = Tokens(url, (name, secret), timeout, tls_context(credentials))
+    elif connection.sasl:
         found["sasl_plain_username"] = _text(credentials, "username")
         found["sasl_plain_password"] = _text(credentials, "password")
     return found
@@ -61,11 +67,29 @@ def _sasl(connection: KafkaConnection, credentials: Credentials) -> Mapping[str,
         return {}
     if connection.sasl not in _MECHANISMS:
         raise Refused(INVALID, f"spec.kafka.sasl.mechanism: declare one of {', '.join(_MECHANISMS)}")
+    if connection.sasl == _OAUTH:
+        url, name, secret = _client(connection, credentials)
+        return {
+            "sasl.mechanism": _OAUTH,
+            "sasl.oauthbearer.method": "oidc",
+            "sasl.oauthbearer.token.endpoint.url": url,
+            "sasl.oauthbearer.client.id": name,
+            "sasl.oauthbearer.client.secret": secret,
+            **({"https.ca.pem": credentials.ca.decode()} if credentials.ca else {}),
+        }
     return {
         "sasl.mechanism": connection.sasl,
         "sasl.username": _text(credentials, "username"),
         "sasl.password": _text(credentials, "password"),
     }
+
+
+def _client(connection: KafkaConnection, credentials: Credentials) -> tuple[str, str, str]:
+    """Who gives out tokens, and to whom."""
+    if not connection.token_url.startswith("https://"):
+        text = "spec.kafka.sasl: OAUTHBEARER needs the address from which tokens come, as https://...: secrets go there"
+        raise Refused(INVALID, text)
+    return connection.token_url, _text(credentials, "client-id"), _text(credentials, "client-secret")
 
 
 def _text(credentials: Credentials, key: str) -> str:

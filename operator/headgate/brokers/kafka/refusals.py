@@ -113,8 +113,15 @@ _COLLIDES: Final = Explained(
 )
 
 
+_NO_TOKENS: Final = Explained(
+    "ConnectFailed", Sort.AWAY, _CREDENTIALS, "whoever gives out tokens does not answer"
+)
+
+
 def explained(code: int, text: str) -> Explained:
     """What an error means for whoever wrote the manifest."""
+    if code in LOGIN and "OAUTHBEARER token" in text and '"error"' not in text:
+        return _NO_TOKENS  # who refuses one says so in JSON
     if code in (17, ALREADY_EXISTS) and "collides" in text:
         return _COLLIDES
     if code == -185 and text.startswith("Failed while waiting for"):  # noqa: PLR2004  (the library's own timeout)

@@ -24,5 +24,6 @@ class KafkaConnection:
     """Where the servers are and how to speak to them; what is secret comes as Credentials."""
 
     bootstrap_servers: tuple[str, ...]
-    sasl: str = ""  # PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty: none
+    sasl: str = ""  # PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER; empty: none
     tls: bool = False
+    token_url: str = ""  # OAUTHBEARER: who gives out tokens for client credentials

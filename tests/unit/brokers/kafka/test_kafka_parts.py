@@ -223,10 +223,20 @@ def test_a_password_is_read_without_the_end_of_its_line() -> None:
     assert second_settings(PLAIN, SECRET, 5)["sasl_plain_username"] == "ann"
 
 
+CLIENT = Credentials({"client-id": b"ann", "client-secret": b"hush"})
 UNUSABLE: Mapping[str, tuple[KafkaConnection, Credentials]] = {
     "a password is missing": (PLAIN, Credentials({"username": b"ann"})),
     "a password is no text": (PLAIN, Credentials({"username": b"ann", "password": b"\xff"})),
     "a mechanism is unknown": (replace(PLAIN, sasl="GUESS"), SECRET),
+    "nobody gives out tokens": (replace(PLAIN, sasl="OAUTHBEARER"), CLIENT),
+    "a client's secret would go in the clear": (
+        replace(PLAIN, sasl="OAUTHBEARER", token_url="http://tokens"),
+        CLIENT,
+    ),
+    "a client has no secret": (
+        replace(PLAIN, sasl="OAUTHBEARER", token_url="https://tokens"),
+        Credentials({"client-id": b"ann"}),
+    ),
     "a certificate is none": (
         KafkaConnection(("a:1",), tls=True),
         Credentials(client={"tls.crt": b"x", "tls.key": b"y"}),

@@ -37,6 +37,20 @@ ERRORS: Mapping[str, tuple[int, str, str, Sort, str]] = {
         Sort.REFUSED,
         "spec.native.kafka",
     ),
+    "nobody gives out tokens": (
+        -169,
+        "Failed to acquire SASL OAUTHBEARER token: Failed to connect to tokens",
+        "ConnectFailed",
+        Sort.AWAY,
+        "gives out tokens",
+    ),
+    "no token is given to us": (
+        -169,
+        'Failed to acquire SASL OAUTHBEARER token: {"error": "invalid_client"}',
+        "AuthenticationFailed",
+        Sort.REFUSED,
+        "spec.kafka.sasl",
+    ),
     "a request was never sent": (
         -166,
         "Local: Timed out in queue",
