@@ -1,6 +1,7 @@
 """A virtual host of RabbitMQ as the contract of brokers looks at it: its words, and what others do to it meanwhile."""
 
 import itertools
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -101,7 +102,7 @@ class RabbitContractWorld:
         target, _, rest = subject.partition(".")
         self._published[target] += 1
         position = self._published[target]
-        message = aio_pika.Message(str(position).encode(), headers=dict(headers or {}))
+        message = aio_pika.Message(str(position).encode(), headers=dict(headers or {}), timestamp=time.time())
         channel = self._channel
         exchange = await channel.get_exchange(target) if rest else channel.default_exchange
         await exchange.publish(message, subject)

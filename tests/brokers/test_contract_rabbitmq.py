@@ -61,6 +61,7 @@ QUEUE_ROWS = (
     Row("message_ttl", HOUR, 2 * HOUR),
     Row("consumer_timeout", HOUR, 2 * HOUR),
     Row("delay", Delay("all", MINUTE, HOUR), Delay("failed", MINUTE, HOUR)),
+    Row("closed_max_age", HOUR, 2 * HOUR),
     Row("steps", (MINUTE,), (MINUTE, HOUR)),
     Row("shadowed_by", ""),
 )
@@ -79,7 +80,6 @@ class TestRabbitMQ(SettingsContract, ObjectsContract, LettersContract):
         repeats=False,
         checkpoints=False,
         exact_ages=False,
-        letters_by_group=False,
         patience=30.0,
     )
 
