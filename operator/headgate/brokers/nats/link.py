@@ -166,7 +166,7 @@ class Link:
     def _keep_apart(self, client: Client, address: str) -> None:
         if self._together(client):
             where = address.rpartition("@")[2]
-            raise Unreachable("SameServer", f"{where} is the server to keep away from")
+            raise Unreachable("ConnectFailed", f"{where} is the server to keep away from")
 
     async def _connect_to(self, address: str) -> Client:
         client, seen = Sturdy(), list[Exception]()
