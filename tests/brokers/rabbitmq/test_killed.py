@@ -1,12 +1,15 @@
 """Servers and people that end in the midst of it: no dead letter is lost, whichever moment it was."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import pytest
+from aio_pika.abc import AbstractIncomingMessage
 from tests.brokers.rabbitmq.conftest import Place
-from tests.brokers.rabbitmq.mail import Post, listed, post
+from tests.brokers.rabbitmq.declared import dead, queue
+from tests.brokers.rabbitmq.mail import GONE, REMEMBERED, Post, dial, listed, post
 from tests.servers import until
 
 from headgate.brokers.base import BrokerError, Credentials
@@ -16,9 +19,75 @@ from headgate.brokers.rabbitmq.options import Connection
 from headgate.core.letters import Entry, Resolution, tombstone
 
 pytestmark = pytest.mark.takes(180)
+EVENTS = 300
 STEPS = 8  # moments at which somebody ends who closes an entry
 Enough = Callable[[Sequence[Entry]], bool]
 PATIENCE = 90  # seconds until a server that was killed has moved everything
+
+
+@asynccontextmanager
+async def rejecting(place: Place) -> AsyncIterator[None]:
+    """A worker that will have none of it."""
+
+    async def take(message: AbstractIncomingMessage) -> None:
+        with suppress(*GONE):
+            await message.reject(requeue=False)
+
+    async def work() -> None:
+        """A server that comes up is away for a while."""
+        while True:
+            with suppress(*GONE):
+                connection = await dial(place)
+                channel = await connection.channel()
+                await channel.set_qos(prefetch_count=20)
+                await (await channel.get_queue("billing", ensure=False)).consume(take)
+                await asyncio.Event().wait()
+            await asyncio.sleep(0.2)
+
+    working = asyncio.ensure_future(work())
+    try:
+        yield
+    finally:
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+
+@asynccontextmanager
+async def settled(place: Place) -> AsyncIterator[Post]:
+    """On queues that went through an orderly end: new ones may lose confirmed events to a kill, whoever made them."""
+    async with post(place, queue(delivery_limit=1), dead(closed_max_age=REMEMBERED)):
+        pass
+    await place.server.stop()
+    await place.server.restart()
+    connection = await dial(place)
+    try:
+        yield Post(place, connection, await connection.channel())
+    finally:
+        with suppress(*GONE):
+            await connection.close()
+
+
+def kinds(entries: Sequence[Entry]) -> Counter[bytes]:
+    return Counter(entry.letter.body for entry in entries)
+
+
+async def test_a_server_killed_while_it_hands_over_dead_letters_loses_none(place: Place) -> None:
+    bodies = [b"%d" % number for number in range(EVENTS)]
+    async with settled(place) as at:
+        await asyncio.gather(*(at.publish("billing", body, exchange="") for body in bodies))
+        async with rejecting(place):
+
+            async def begun() -> bool:
+                found = await at.channel.declare_queue("dead", passive=True)
+                return bool(found.declaration_result.message_count)
+
+            await until("the first ones are handed over", begun, limit=30, every=0.01)
+            await place.server.kill()
+        await place.server.restart()
+        async with rejecting(place):
+            entries = await eventually(at, lambda found: kinds(found).keys() == set(bodies))
+    assert kinds(entries).keys() == set(bodies)
+    assert max(kinds(entries).values()) <= 2  # handed over before, and told so too late
 
 
 async def eventually(at: Post, enough: Enough) -> Sequence[Entry]:
