@@ -41,6 +41,8 @@ class Writer:
             case Action.DELETE:
                 await self._delete(change)
                 return None
+            case Action.RELEASE:  # what stays in JetStream stays as it is
+                return None
 
     async def _create(self, change: Change) -> Observed:
         desired = _after(change)
