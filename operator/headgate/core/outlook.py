@@ -161,7 +161,8 @@ def _stale(seen: Observation, state: State, replicas: int) -> tuple[Load, ...]:
     found = []
     for load, rate in rated:
         if load.lag.sight is Sight.STALE:
-            able = replicas * (level(load.lag) / busy if busy > 0 else rate)
+            left = max(replicas - (busy - level(load.lag) / rate), replicas / len(rated))
+            able = left * rate  # what the others leave, and at least an equal part
             found.append(gone_on(load, able, min(load.lag.unread_for, LOST).total_seconds()))
     return tuple(found)
 

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.core.scaled import SECOND, STALE, WORKING, Case, lag, load, run, settled, unread
 
 from headgate.core.lag import Sight
-from headgate.core.scaling import Reason
+from headgate.core.scaling import Reason, State
 
 CASES = {
     "what a group is known to have that cannot be seen any more counts beside that": Case(
@@ -73,3 +73,14 @@ def test_decision(case: Case) -> None:
     decision, _ = run(case)
     assert (decision.desired, decision.reason) == (case.desired, case.reason), decision
     assert all(words in decision.message for words in case.says), decision.message
+
+
+def test_who_began_to_get_events_has_a_part_in_the_replicas_like_anybody() -> None:
+    """Were the part what used to arrive, nothing of what came since would count as handled."""
+    seen = load(lag(0, 1.0, growing=0.0, **WORKING), "h", promise=None, drain_within=SECOND, capacity=1.0)
+    desired = []
+    for arriving in (0.0, 1.0):
+        grows = unread(1, 0, arriving, growing=1.0)
+        unseen = load(grows, promise=None, drain_within=SECOND, capacity=2.0)
+        desired.append(run(Case(2, (unseen, seen), 0, Reason.STEADY, State()))[0].desired)
+    assert desired == [2, 2]
