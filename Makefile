@@ -55,7 +55,7 @@ kube: setup ## The operator on a real control plane
 	@$(BIN)/python -u -c 'from headgate.local.binaries import resolve; resolve(print)'
 	@$(BIN)/pytest -q -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder tests/local tests/kube
 
-faults: setup ## Harm every call of operator and mover (about six minutes; not part of CI)
+faults: setup ## Harm every call of operator and mover (about six minutes; CI runs it after `make e2e`)
 	@echo "==> fault tests (every call of a life goes wrong in every way: about six minutes)"; $(BIN)/pytest -q tests/faults
 
 test-brokers: setup ## The same on real Kafka and RabbitMQ servers (needs Java 17, Maven, Debian's apt)
