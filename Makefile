@@ -42,16 +42,16 @@ imports: setup ## Which layer may import which
 	@echo "==> imports"; $(BIN)/lint-imports --no-logo
 
 unit: setup ## Decisions: tables and laws
-	@echo "==> unit tests, their coverage, then the long laws and traces (about a minute and a half)"; $(BIN)/pytest -q -n 2 tests/unit -m 'not unwatched' --cov --cov-report=
+	@echo "==> unit tests, their coverage, then the long laws and traces (about two minutes)"; $(BIN)/pytest -q -n 2 tests/unit -m 'not unwatched' --cov --cov-report=
 	@$(BIN)/coverage report --format=total | sed 's/^/coverage of all the package by unit tests alone, percent: /'
 	@echo "coverage of core, branches included:"; $(BIN)/coverage report --include='operator/headgate/core/*' --skip-covered --fail-under=100 | tail -n 4
 	@$(BIN)/pytest -q -n 2 tests/unit -m unwatched
 
 contract: setup ## One suite, every broker: the fake and real NATS servers
-	@echo "==> contract tests on real NATS servers (about a minute)"; $(BIN)/pytest -q -n $(AT_ONCE) tests/contract
+	@echo "==> contract tests on real NATS servers (about a minute and a half)"; $(BIN)/pytest -q -n $(AT_ONCE) tests/contract
 
 kube: setup ## The operator on a real control plane
-	@echo "==> the local cluster, and the operator on a real control plane (about six minutes; the first run builds it, seven more)"
+	@echo "==> the local cluster, and the operator on a real control plane (seven to eight minutes; the first run builds it, six more)"
 	@$(BIN)/python -u -c 'from headgate.local.binaries import resolve; resolve(print)'
 	@$(BIN)/pytest -q -n $(AT_ONCE) --dist loadfile --no-loadscope-reorder tests/local tests/kube
 

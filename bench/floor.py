@@ -17,7 +17,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,15 +58,19 @@ class Floor:
 
     async def watch(self, version: str) -> str:
         """Watch until the server ends it, which it does with those that are slow; the version to go on from."""
-        query = {"watch": "1", "resourceVersion": version}
-        quiet = aiohttp.ClientTimeout(total=None)
-        async with self.http.get(self.topics, params=query, timeout=quiet, read_bufsize=2**20) as response:
+        async with self.open_watch(version) as response:
             while line := await response.content.readline():
                 event = json.loads(line)
                 version = event["object"]["metadata"]["resourceVersion"]
                 if event["type"] != "DELETED":
                     self.see(event["object"])
         return version
+
+    def open_watch(self, version: str) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        """The call of a watch."""
+        query = {"watch": "1", "resourceVersion": version}
+        quiet = aiohttp.ClientTimeout(total=None)
+        return self.http.get(self.topics, params=query, timeout=quiet, read_bufsize=2**20)
 
     def see(self, body: dict[str, Any]) -> None:
         """Begin what an object needs; an echo needs nothing."""
@@ -174,14 +178,13 @@ async def bare(floor: Floor) -> None:
             await floor.patch("status", f"{name}/status", {"status": status_of(body, "0")})
 
     await asyncio.gather(*(worker() for _ in range(IN_FLIGHT)))
+    assert not watching.done(), "the watch ended before the loop did"
     watching.cancel()
 
 
 async def drained(floor: Floor, version: str) -> None:
     """The watch as bytes."""
-    query = {"watch": "1", "resourceVersion": version}
-    quiet = aiohttp.ClientTimeout(total=None)
-    async with floor.http.get(floor.topics, params=query, timeout=quiet, read_bufsize=2**20) as response:
+    async with floor.open_watch(version) as response:
         async for _ in response.content.iter_any():
             pass
 

@@ -28,10 +28,8 @@ def main(arguments: list[str]) -> int:
         return 1
     if asked.check:
         same = dump(kept) == dump(results)
-        sys.stdout.write(
-            "" if same else f"{KEPT} has other figures, none worse by a tenth; `make sim` renews them\n"
-        )
-        return 0
+        sys.stdout.write("" if same else f"{KEPT} has other figures; run `make sim`\n")
+        return 0 if same else 1
     KEPT.write_text(dump(results))
     PAGE.write_text(page(PAGE.read_text(), results))
     return 0
@@ -50,9 +48,7 @@ def _measured(only: list[str]) -> Results:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench.simulation", description=__doc__)
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing, only fail where a figure is worse"
-    )
+    parser.add_argument("--check", action="store_true", help="write nothing, fail where a figure differs")
     parser.add_argument("--accept", action="store_true", help="write figures that got worse too")
     names = [variant.name for variant in VARIANTS]
     parser.add_argument("--only", action="append", default=[], choices=names, help="one setting; repeatable")

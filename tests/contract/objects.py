@@ -82,10 +82,7 @@ class ObjectsContract(Words):
 
     async def test_what_a_stranger_owns_is_not_ours_to_change(self, world: World) -> None:
         """The mark decides; without one, what was recorded: the plan sees a stranger's where nothing was."""
-        topic = self.topic(world.fresh("foreign"))
-        await world.make(topic, THEIRS)
-        found = await read(world, topic.key)
-        assert not claimed(topic, found).owned
+        topic, found = await self._foreign(world)
         if not self.expects.marks:
             assert claimed(topic, found, recorded=found.identity).owned
             return
@@ -127,10 +124,7 @@ class ObjectsContract(Words):
 
     async def test_deleting_what_a_stranger_owns_is_refused(self, world: World) -> None:
         """Whatever the plan said; without marks the plan has to say it, and does."""
-        topic = self.topic(world.fresh("foreign"))
-        await world.make(topic, THEIRS)
-        found = await read(world, topic.key)
-        assert not claimed(topic, found).owned
+        _, found = await self._foreign(world)
         if not self.expects.marks:
             return
         with pytest.raises(Refused) as refusal:
@@ -168,6 +162,14 @@ class ObjectsContract(Words):
     async def _renewed(self, world: World, topic: Observed, reader: Observed, checkpoint: str) -> Observed:
         plain: Resource = self.reader(topic.resource.key.name, "billing")
         return await applied(world, created(plain.resumed_at(checkpoint, reader.identity)))
+
+    async def _foreign(self, world: World) -> tuple[Resource, Observed]:
+        """A topic as it would be declared, and a stranger's in its place, which the plan does not take for ours."""
+        topic = self.topic(world.fresh("foreign"))
+        await world.make(topic, THEIRS)
+        found = await read(world, topic.key)
+        assert not claimed(topic, found).owned
+        return topic, found
 
     def _mark(self) -> str | None:
         return str(OWNER) if self.expects.marks else None

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,59 +100,51 @@ def _build(names: Iterable[str], say: Say) -> None:
 def _build_in(scratch: Path, names: list[str], toolchain: Toolchain, say: Say) -> None:
     """Build all at once, then give each program its name in one step: a half-written one is never found."""
     started = time.monotonic()
-    say("  fetching the sources")
     wanted = [PACKAGES[name] for name in names]
-    listed = _go(toolchain, scratch, "list", "-deps", *wanted)
-    listed.wait()
-    _demand(listed.returncode, _log(scratch, "list"))
-    packages = len(_lines(_log(scratch, "list")))
-    say(f"  compiling {packages:,} packages")
-    flags = (
-        "-p",
-        "2",
-        "-trimpath",
-        "-buildvcs=false",
-        "-gcflags=all=-dwarf=false",
-        "-ldflags",
-        _linker_flags(),
-    )
-    process = _go(toolchain, scratch, "build", "-v", *flags, "-o", f"{scratch}{os.sep}", *wanted)
-    try:
-        _wait_for(process, scratch, packages, say)
-    finally:
-        process.kill()
-        process.wait()
-    _demand(process.returncode, _log(scratch, "build"))
+
+    def fetching(log: Path) -> str:
+        return f"fetching the sources: {log.read_text().count('go: downloading'):,} modules"
+
+    packages = len(_lines(_go(toolchain, scratch, ("list", "-deps", *wanted), fetching, say)))
+
+    def compiling(log: Path) -> str:
+        return f"{len(_lines(log)):,} of {packages:,} packages compiled"
+
+    flags = ("-p", "2", "-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false")
+    linked = ("-ldflags", _linker_flags(), "-o", f"{scratch}{os.sep}")
+    _go(toolchain, scratch, ("build", "-v", *flags, *linked, *wanted), compiling, say)
     cached_binaries().mkdir(exist_ok=True)
     for name in names:
         (scratch / _built_as(PACKAGES[name])).replace(cached_binaries() / name)
     say(f"  built in {time.monotonic() - started:.0f} s")
 
 
-def _go(toolchain: Toolchain, scratch: Path, command: str, *words: str) -> "subprocess.Popen[bytes]":
-    """Start it; what it says is in a log that bears the name of the command."""
-    with _log(scratch, command).open("w") as output:
-        return subprocess.Popen(
-            [toolchain.go, command, *words],
+def _go(
+    toolchain: Toolchain, scratch: Path, words: tuple[str, ...], progress: Callable[[Path], str], say: Say
+) -> Path:
+    """Run it to its end with a sign of life now and then; the file with all that it said."""
+    log = scratch / f"{words[0]}.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [toolchain.go, *words],
             cwd=MODULE,
             env=toolchain.environment(scratch),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
-
-
-def _log(scratch: Path, command: str) -> Path:
-    return scratch / f"{command}.log"
+    try:
+        _wait_for(process, lambda: progress(log), say)
+    finally:
+        process.kill()
+        process.wait()
+    if process.returncode:
+        raise LocalError("BuildFailed", f"go {words[0]} failed:\n{log.read_text()[-2000:].strip()}")
+    return log
 
 
 def _lines(log: Path) -> list[str]:
     """The packages that it names, not what Go says about fetching them."""
     return [line for line in log.read_text().splitlines() if not line.startswith(("go: ", "#"))]
-
-
-def _demand(code: int, log: Path) -> None:
-    if code:
-        raise LocalError("BuildFailed", f"go {log.stem} failed:\n{log.read_text()[-2000:].strip()}")
 
 
 def _built_as(package: str) -> str:
@@ -161,16 +153,15 @@ def _built_as(package: str) -> str:
     return before if re.fullmatch(r"v\d+", last) else last
 
 
-def _wait_for(process: "subprocess.Popen[bytes]", scratch: Path, packages: int, say: Say) -> None:
+def _wait_for(process: "subprocess.Popen[bytes]", progress: Callable[[], str], say: Say) -> None:
     started = time.monotonic()
     while True:
+        say(f"  {progress()} after {time.monotonic() - started:.0f} s")
         try:
             process.wait(timeout=HEARTBEAT)
         except subprocess.TimeoutExpired:
-            done = len(_lines(_log(scratch, "build")))
-            say(f"  {done:,} of {packages:,} packages compiled after {time.monotonic() - started:.0f} s")
-        else:
-            return
+            continue
+        return
 
 
 def _linker_flags() -> str:

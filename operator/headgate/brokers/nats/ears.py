@@ -17,7 +17,7 @@ from nats import errors
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from headgate.brokers.base import BrokerError
+from headgate.brokers.base import BrokerError, Refused
 from headgate.brokers.nats.bulk import Answer, Ask, Bulk
 from headgate.brokers.nats.link import Link
 from headgate.brokers.nats.names import ADVISORIES_NAME, ADVISORY_SUBJECTS
@@ -116,8 +116,8 @@ class Ears:
         if self._leader == before:
             kept = {text: each for text, each in self._held.items() if each.at > asked - MARGIN}
             self._held, self._full = kept, False
-        elif not await self._put_in(list(self._held.items())):
-            self._leader = ""
+        else:
+            await self._put_in_or_again(list(self._held.items()))
         if self._second is not None:
             await self._second.part()
 
@@ -129,25 +129,27 @@ class Ears:
         body: dict[str, Any] = json.loads(answer.data)
         return str((body.get("cluster") or {}).get("leader") or "")
 
-    async def _put_in(self, heard: Sequence[tuple[bytes, _Heard]]) -> bool:
-        """Whether the stream has all of them now. Movers that put in the same are seen through by the server."""
-        for start in range(0, len(heard), LOT):
-            lot = heard[start : start + LOT]
-            asks = [Ask(each.subject, text, {AGAIN: "1", "Nats-Msg-Id": _id(text)}) for text, each in lot]
-            try:
-                answers = await self._bulk.ask(asks)
-            except BrokerError:
-                return False
-            for (text, _), answer in zip(lot, answers, strict=True):
-                if _stored(answer):
-                    del self._held[text]
-                else:
-                    return False
-        if heard:
+    async def _put_in_or_again(self, heard: Sequence[tuple[bytes, _Heard]]) -> None:
+        """Put in all of it; while that does not work nobody counts as leading, so that it is tried at the next look."""
+        try:
+            for start in range(0, len(heard), LOT):
+                await self._put_in(heard[start : start + LOT])
+        except BrokerError as error:
+            self._leader = ""
             log.warning(
-                "put in again what was announced while nobody kept it", extra={"advisories": len(heard)}
+                "what was announced cannot be put in again yet: %s", error, extra={"reason": error.reason}
             )
-        return True
+        else:
+            if heard:
+                said = {"advisories": len(heard)}
+                log.warning("put in again what was announced while nobody kept it", extra=said)
+
+    async def _put_in(self, lot: Sequence[tuple[bytes, _Heard]]) -> None:
+        """Movers that put in the same are seen through by the server, by the id."""
+        asks = [Ask(each.subject, text, {AGAIN: "1", "Nats-Msg-Id": _id(text)}) for text, each in lot]
+        for (text, _), answer in zip(lot, await self._bulk.ask(asks), strict=True):
+            _demand_stored(answer)
+            del self._held[text]
 
 
 def clustered(link: Link) -> bool:
@@ -162,5 +164,8 @@ def _id(text: bytes) -> str:
     return ""
 
 
-def _stored(answer: Answer) -> bool:
-    return not isinstance(answer, BrokerError) and "error" not in json.loads(answer.data)
+def _demand_stored(answer: Answer) -> None:
+    if isinstance(answer, BrokerError):
+        raise answer
+    if error := json.loads(answer.data).get("error"):
+        raise Refused("RequestRefused", f"the stream of announcements: {error.get('description')}")
