@@ -10,6 +10,7 @@ from typing import Any
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from tests.contract.asking import answered
 from tests.servers import until
 
 from headgate.api import NatsConnection
@@ -35,9 +36,7 @@ class Account:
     async def api(self, subject: str, body: object = None) -> dict[str, Any]:
         """One raw call, whatever it answers."""
         payload = b"" if body is None else json.dumps(body).encode()
-        found: dict[str, Any] = json.loads(
-            (await self.client.request(f"$JS.API.{subject}", payload, timeout=5)).data
-        )
+        found: dict[str, Any] = json.loads((await answered(self.client, f"$JS.API.{subject}", payload))[0])
         return found
 
     async def stream(self, name: str, *subjects: str, **settings: object) -> str:
@@ -51,7 +50,7 @@ class Account:
             found.update(await self.api(f"STREAM.CREATE.{name}", body))
             return bool(found.get("error", {}).get("description") != "error creating store for stream")
 
-        await until("there is room for the stream", made, limit=10)
+        await until("there is room for the stream", made, limit=30)
         assert "error" not in found, found
         return str(found["created"])
 
@@ -99,7 +98,7 @@ class Account:
         worker = await self.client.jetstream().pull_subscribe_bind("billing", "orders")
         got = list[Msg]()
         while len(got) < count:
-            got += await worker.fetch(count - len(got), timeout=5)
+            got += await worker.fetch(count - len(got), timeout=20)
         await worker.unsubscribe()
         return got
 

@@ -11,6 +11,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import PubAck
 from nats.js.errors import NoStreamResponseError, ServiceUnavailableError
+from tests.contract.asking import answered
 
 from headgate.api import EventBrokerSpec
 from headgate.brokers.base import Broker, Credentials
@@ -21,6 +22,7 @@ from headgate.core.resource import Key, Resource
 from headgate.local.waiting import until
 
 _numbers = itertools.count(1)
+NOT_FOUND = 404
 UNHURRIED = {"requestsPerSecond": 10_000, "progressPerSecond": 10_000}
 
 
@@ -34,11 +36,12 @@ class NatsWorld:
 
     async def api(self, verb: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Ask as anybody could; errors fail the test."""
-        answer = await self._client.request(
-            f"$JS.API.{verb}", json.dumps(body).encode() if body else b"", timeout=5
+        answer, again = await answered(
+            self._client, f"$JS.API.{verb}", json.dumps(body).encode() if body else b""
         )
-        found: dict[str, Any] = json.loads(answer.data)
-        assert "error" not in found, found["error"]
+        found: dict[str, Any] = json.loads(answer)
+        gone = again and ".DELETE." in verb and found.get("error", {}).get("code") == NOT_FOUND
+        assert gone or "error" not in found, found["error"]
         return found
 
     def fresh(self, name: str) -> str:
@@ -62,7 +65,7 @@ class NatsWorld:
             now = await self._config(f"CONSUMER.INFO.{stream}.{name}")
             return now is not None and now["pause_until"] == resource.pause_until
 
-        await until("the pause is known", paused, limit=5)
+        await until("the pause is known", paused, limit=20)
 
     async def _make_stream(self, resource: Stream, marks: Mapping[str, str]) -> None:
         name = resource.key.name
@@ -73,17 +76,16 @@ class NatsWorld:
 
         async def made() -> bool:
             """In a cluster the one before it may still be on some disk."""
-            answer = json.loads((await self._client.request(verb, body, timeout=5)).data)
+            answer = json.loads((await answered(self._client, verb, body))[0])
             error[:] = [answer["error"]] if "error" in answer else []
             return not error or error[0]["description"] != "error creating store for stream"
 
-        await until("there is room for the stream", made, limit=10)
+        await until("there is room for the stream", made, limit=30)
         assert not error, error[0]
 
     async def _config(self, verb: str) -> Mapping[str, Any] | None:
         """As it is; None where there is none."""
-        answer = await self._client.request(f"$JS.API.{verb}", timeout=5)
-        found: dict[str, Any] = json.loads(answer.data)
+        found: dict[str, Any] = json.loads((await answered(self._client, f"$JS.API.{verb}"))[0])
         return None if "error" in found else found["config"]
 
     async def remove(self, key: Key) -> None:
@@ -101,7 +103,7 @@ class NatsWorld:
                 )
             return bool(acks)
 
-        await until("the stream is known", stored, limit=5)
+        await until("the stream is known", stored, limit=20)
         return acks[0].seq
 
     async def hand_out(self, key: Key, count: int) -> list[int]:
@@ -117,7 +119,7 @@ class NatsWorld:
                 return False
             return True
 
-        await until("the reader is known", pulled, limit=5)
+        await until("the reader is known", pulled, limit=20)
         await puller.unsubscribe()
         self._in_flight.update({(key, msg.metadata.sequence.stream): msg for msg in handed})
         return [msg.metadata.sequence.stream for msg in handed]

@@ -3,6 +3,7 @@
 import asyncio
 import importlib.metadata
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,13 @@ VERSIONS = (
     "2.14.6",
     "2.15.1",
 )  # one of each minor; `requirements/` pins their hashes
-START_LIMIT = 30.0  # seconds; one is up after 10 ms, three after half a second
+START_LIMIT = (
+    30.0  # seconds; one is up after 10 ms, three after half a second, or six where the first election fails
+)
+JOIN_LIMIT = (
+    5.0  # seconds; whoever has not joined the others half a second after their leader was elected never does
+)
+BEGINNINGS = 4
 
 
 def nats_binary(version: str = "", say: Say = silent) -> Path:
@@ -86,19 +93,25 @@ class LocalNats:
         self.config.write_text(f"{base}{_OWN}{config}\n")
         await self.restart()
 
+    async def empty(self) -> None:
+        """End it and forget what it has stored."""
+        await self.process.kill()
+        shutil.rmtree(self.run.state / self.name / "store", ignore_errors=True)
+
     async def ready(self) -> None:
         """Wait until it serves; a server that ends meanwhile is an error with the end of what it wrote."""
         up = asyncio.ensure_future(_until_up(self.monitoring_url, self.peers))
         ended = asyncio.ensure_future(self.process.wait())
         try:
             done, _ = await asyncio.wait(
-                {up, ended}, return_when=asyncio.FIRST_COMPLETED, timeout=START_LIMIT
+                {up, ended}, return_when=asyncio.FIRST_COMPLETED, timeout=START_LIMIT + JOIN_LIMIT
             )
         finally:
             up.cancel()
             ended.cancel()
-        if ended in done or up.exception():
-            raise LocalError("NatsFailed", f"{self.name} did not get ready:\n{self.process.tail()}")
+        if up not in done or up.exception():
+            reason = "NatsFailed" if ended in done else "NatsNotReady"
+            raise LocalError(reason, f"{self.name} did not get ready:\n{self.process.tail()}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +165,32 @@ async def start_nats_cluster(
         nodes.append(_prepare(run, own, binary, text, config, peers=size))
     cluster = LocalNatsCluster(tuple(nodes))
     try:
-        await asyncio.gather(*(node.ready() for node in nodes))
+        await _gathered(nodes)
     except BaseException:
         await cluster.stop()
         raise
     return cluster
+
+
+async def _gathered(nodes: Sequence[LocalNats]) -> None:
+    """Wait until all follow one leader, and begin anew where they do not.
+
+    Servers of 2.10 that start in the same moment now and then found their cluster without one of them (six times in
+    180 starts on two busy cores), and it does not get in any more.
+    """
+    for left in reversed(range(BEGINNINGS)):
+        found = await asyncio.gather(*(node.ready() for node in nodes), return_exceptions=True)
+        failed = [each for each in found if isinstance(each, BaseException)]
+        if not failed:
+            return
+        if not left or any(_ended(each) for each in failed):
+            raise failed[0]
+        await asyncio.gather(*(node.empty() for node in nodes))
+        await asyncio.gather(*(node.restart(wait=False) for node in nodes))
+
+
+def _ended(failed: BaseException) -> bool:
+    return not (isinstance(failed, LocalError) and failed.reason == "NatsNotReady")
 
 
 _OWN = "# what the caller asked for\n"
@@ -189,19 +223,28 @@ def _launch(run: Run, name: str, binary: Path, config: Path) -> Process:
 async def _until_up(url: str, peers: int) -> None:
     quick = aiohttp.ClientTimeout(total=2)
     async with aiohttp.ClientSession(url, timeout=quick) as http:
-        every = 0.01 if peers == 1 else 0.05
-        await until("NATS is healthy", lambda: _is_up(http, peers), limit=START_LIMIT, every=every)
+        if peers == 1:
+            await until("NATS is healthy", lambda: _is_healthy(http), limit=START_LIMIT, every=0.01)
+            return
+        await until("NATS has a leader", lambda: _follows(http, 1), limit=START_LIMIT)
+        await until("the leader counts all servers", lambda: _follows(http, peers), limit=JOIN_LIMIT)
 
 
-async def _is_up(http: aiohttp.ClientSession, peers: int) -> bool:
+async def _is_healthy(http: aiohttp.ClientSession) -> bool:
     try:
         async with http.get("/healthz") as response:
-            if response.status != 200:  # noqa: PLR2004  (the one good answer)
-                return False
-        if peers == 1:
-            return True
+            return response.status == 200  # noqa: PLR2004  (the one good answer)
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        return False
+
+
+async def _follows(http: aiohttp.ClientSession, peers: int) -> bool:
+    """Whether it is healthy and follows a leader of at least so many servers."""
+    try:
+        if not await _is_healthy(http):
+            return False
         async with http.get("/jsz") as response:
             meta = (await response.json()).get("meta_cluster") or {}
-            return bool(meta.get("leader")) and int(meta.get("cluster_size", 0)) == peers
+            return bool(meta.get("leader")) and int(meta.get("cluster_size", 0)) >= peers
     except (aiohttp.ClientError, TimeoutError, OSError):
         return False
