@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from tests.brokers.contract_rabbitmq import RabbitContractWorld, rabbit_world
 from tests.contract.expectations import Expectations
+from tests.contract.figures import FiguresContract
 from tests.contract.letters import LettersContract
 from tests.contract.objects import ObjectsContract
 from tests.contract.settings import SettingsContract
@@ -67,11 +68,8 @@ QUEUE_ROWS = (
 )
 
 
-class TestRabbitMQ(SettingsContract, ObjectsContract, LettersContract):
-    """The newest server. A queue holds what its group has not read, so nothing lies in the topic.
-
-    How far it is `rabbitmq/test_progress.py` tries, on statistics that come late.
-    """
+class TestRabbitMQ(SettingsContract, ObjectsContract, FiguresContract, LettersContract):
+    """The newest server. A queue holds what its group has not read, so nothing lies in the topic."""
 
     topic_rows = EXCHANGE_ROWS
     reader_rows = QUEUE_ROWS

@@ -1,17 +1,19 @@
 """Positions for queues that have none: how much ever came in, was handed out and was settled, from what the server counts. Pure.
 
 The server's counts are some seconds old, of different moments, and begin anew with it. What is made of them only grows,
-and what is not known is never taken for work that is done.
+and what is not known is never taken for work that is done: an event that lies in the queue may be missing in the count
+of what came in, so the count is only held against positions that are older than it can be.
 """
 
 from collections import deque
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from headgate.core.progress import PartitionProgress, Progress
 
 _MOST: Final = 512  # moments remembered of one queue
+_LAG: Final = timedelta(seconds=15)  # what is older has been counted: servers count every 5 s, twice in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,9 @@ class Ledger:
     head: int = 0
     delivered: int = 0
     settled: int = 0
-    published: int | None = None
+    published: int = 0
+    _offset: int | None = None  # at least so much more than what was counted has come in; None: not known yet
+    _heads: deque[tuple[datetime, int]] = field(default_factory=lambda: deque(maxlen=_MOST))
     _looked: datetime | None = None
     _marks: deque[tuple[int, datetime]] = field(
         default_factory=lambda: deque(maxlen=_MOST)
@@ -45,14 +49,24 @@ class Ledger:
         """Take a look into account, and say how far the queue is."""
         work = max(reading.messages - reading.dead, 0)
         ready = min(reading.ready, work)
-        before = self.published
-        arrived = max(reading.published - before, 0) if before is not None else 0
-        self.published = reading.published
-        self.head = max(self.head + arrived, self.settled + work, self.delivered + ready)
+        self.head = max(self.head, self._counted(reading), self.settled + work, self.delivered + ready)
         self.settled = max(self.settled, self.head - work)
         self.delivered = max(self.delivered, self.head - ready)
+        self._heads.append((reading.at, self.head))
         self._remember(reading.at)
         return self._progress(reading, ready, work - ready)
+
+    def _counted(self, reading: Reading) -> int:
+        """How far events came in by what the server counted, where that can be told."""
+        if reading.published < self.published:  # it began anew
+            self._offset = None
+        self.published = reading.published
+        while len(self._heads) > 1 and self._heads[1][0] <= reading.at - _LAG:
+            self._heads.popleft()
+        if self._heads and self._heads[0][0] <= reading.at - _LAG:
+            least = self._heads[0][1] - reading.published
+            self._offset = least if self._offset is None else max(self._offset, least)
+        return 0 if self._offset is None else self._offset + reading.published
 
     def _remember(self, at: datetime) -> None:
         """What is there now and was not at the look before came since then."""

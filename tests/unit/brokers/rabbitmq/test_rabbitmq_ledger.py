@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,8 +35,41 @@ def test_positions_only_grow_and_agree_with_the_counts(looks: list[tuple[int, in
 def test_events_that_come_and_go_between_two_looks_are_counted() -> None:
     ledger = Ledger("1")
     ledger.note(at(0, 0, 0, published=100))
-    (part,) = ledger.note(at(5, 2, 1, published=130)).partitions
+    ledger.note(at(15, 0, 0, published=100))
+    (part,) = ledger.note(at(20, 2, 1, published=130)).partitions
     assert (part.head, part.delivered, part.settled) == (30, 29, 28)
+
+
+@pytest.mark.parametrize(
+    ("seen", "counted"),
+    [
+        pytest.param((0, 4, 4), (0, 0, 4), id="the count is there only after the first look"),
+        pytest.param((4, 4, 4), (0, 0, 4), id="the events were there at the first look"),
+        pytest.param((0, 4, 4), (70, 70, 74), id="the server counted others before"),
+    ],
+)
+def test_an_event_that_is_seen_before_it_is_counted_came_once(
+    seen: tuple[int, int, int], counted: tuple[int, int, int]
+) -> None:
+    ledger = Ledger("1")
+    for second, messages, published in zip((0, 2, 7), seen, counted, strict=True):
+        ledger.note(at(second, messages, messages, published))
+    for second in range(10, 60, 5):
+        (part,) = ledger.note(at(second, 4, 4, counted[-1])).partitions
+        assert (part.head, part.settled) == (4, 0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=40), st.integers(0, 3))
+def test_nothing_is_taken_for_handled_that_was_not(minutes: list[tuple[int, int]], late: int) -> None:
+    """However late the server counts within its time, and in the end everything was seen."""
+    ledger, came, gone = Ledger("1"), [0] * (late + 1), 0
+    for number, (arriving, handled) in enumerate([*minutes, *[(0, 0)] * (late + 4)]):
+        came.append(came[-1] + arriving)
+        gone = min(gone + handled, came[-1])
+        (part,) = ledger.note(at(number * 5, came[-1] - gone, 0, came[-1 - late])).partitions
+        assert part.settled <= gone
+        assert part.head <= came[-1]
+    assert part.head - part.settled == came[-1] - gone
 
 
 def test_a_server_that_counts_anew_has_got_nothing_back() -> None:
