@@ -29,6 +29,7 @@ from headgate.api.common import (
     WhenFull,
 )
 from headgate.api.consumergroup import (
+    Backlog,
     Binding,
     BindingStatus,
     Concurrency,
@@ -60,7 +61,6 @@ from headgate.api.eventbroker import (
     NatsConnection,
     Objects,
     Tenancy,
-    Tls,
     WorkerCredentials,
 )
 from headgate.api.eventtopic import (
@@ -107,6 +107,7 @@ from headgate.api.nats_topic import (
     StreamSource,
     SubjectTransform,
 )
+from headgate.api.rabbitmq import NativeRabbitGroup, NativeRabbitTopic, RabbitConnection, RabbitRetry
 from headgate.api.retrypolicy import (
     DEFAULT_FACTOR,
     MOST_ATTEMPTS,
@@ -124,6 +125,7 @@ from headgate.api.rules import (
     Rule,
 )
 from headgate.api.scaling import Capacity, OnMetricsLoss, OnRelease, Scaling, ScalingMode, TargetRef, Window
+from headgate.api.tls import Tls
 from headgate.api.types import (
     coarse_size,
     format_count,
@@ -152,6 +154,7 @@ __all__ = [
     "AdoptionPolicy",
     "AllowedNamespaces",
     "ApiModel",
+    "Backlog",
     "Backoff",
     "BackoffType",
     "Binding",
@@ -198,6 +201,8 @@ __all__ = [
     "NativeGroup",
     "NativeNatsGroup",
     "NativeNatsTopic",
+    "NativeRabbitGroup",
+    "NativeRabbitTopic",
     "NativeTopic",
     "NatsConnection",
     "NatsRetention",
@@ -214,6 +219,8 @@ __all__ = [
     "Placement",
     "PlanEntry",
     "PriorityPolicy",
+    "RabbitConnection",
+    "RabbitRetry",
     "Record",
     "ReplayPolicy",
     "Republish",

@@ -14,11 +14,14 @@ from headgate.api.common import (
     Name,
     ObjectRef,
     Owner,
+    WhenFull,
     Word,
 )
 from headgate.api.eventtopic import Subject
 from headgate.api.nats_group import NativeNatsGroup
+from headgate.api.rabbitmq import NativeRabbitGroup
 from headgate.api.rules import (
+    BACKLOG_BOUNDED,
     CONCURRENCY_FEEDS_MINIMUM,
     SETTLED_AFTER_FIRST_ATTEMPT,
     START_TIME,
@@ -35,6 +38,8 @@ from headgate.api.types import (
     DurationText,
     Int,
     ListOf,
+    Size,
+    SizeText,
     Timestamp,
 )
 
@@ -129,6 +134,30 @@ class Concurrency(ApiModel):
     )
 
 
+class Backlog(ApiModel):
+    """How much may wait, where a group holds its own events."""
+
+    checks: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            BACKLOG_BOUNDED,
+            "self.whenFull != 'DropOldest' || has(self.maxBytes)",
+            "whenFull: DropOldest needs maxBytes, else nothing is ever full",
+            ".maxBytes",
+            Reason.REQUIRED,
+            lambda self: self.when_full is WhenFull.REJECT_NEW or self.max_bytes is not None,
+        ),
+    )
+
+    max_bytes: Annotated[Size, SizeText("1Ki")] | None = Field(
+        default=None, description="How much may wait. At least 1Ki. Left out: no limit."
+    )
+    when_full: WhenFull = Field(
+        default=WhenFull.REJECT_NEW,
+        description="RejectNew: the publisher is refused, and nothing is lost. DropOldest: the oldest event goes, to the "
+        "dead letters where there are any. Left out: RejectNew.",
+    )
+
+
 class Binding(ApiModel):
     """Where the workload finds what it needs to know."""
 
@@ -143,6 +172,9 @@ class NativeGroup(ApiModel):
 
     nats: NativeNatsGroup | None = Field(
         default=None, description="Settings of the durable pull consumer. Left out: the server's own."
+    )
+    rabbitmq: NativeRabbitGroup | None = Field(
+        default=None, description="Settings of the quorum queue. Left out: the server's own."
     )
 
 
@@ -216,6 +248,11 @@ class ConsumerGroupSpec(Managed):
         default=None,
         description="The DeadLetterQueue for events that failed for good; on the same broker. Left out: none, and "
         "condition Capturing is False with reason NoDeadLetterQueue.",
+    )
+    backlog: Backlog | None = Field(
+        default=None,
+        description="How much may wait, where a group holds its own events; refused where topics hold them. Left out: no "
+        "limit.",
     )
     binding: Binding | None = Field(
         default=None,

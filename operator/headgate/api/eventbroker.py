@@ -16,6 +16,7 @@ from headgate.api.common import (
     SecretRef,
     Word,
 )
+from headgate.api.rabbitmq import RabbitConnection
 from headgate.api.rules import (
     BROKER_FIXED,
     BROKER_ONE_OF,
@@ -25,9 +26,10 @@ from headgate.api.rules import (
     Rule,
     immutable,
 )
+from headgate.api.tls import Tls
 from headgate.api.types import Capped, Duration, DurationText, Flag, Int, ListOf, Text
 
-BROKER_BLOCKS: Final = ("nats",)  # one field of the spec per broker that works
+BROKER_BLOCKS: Final = ("nats", "rabbitmq")  # one field of the spec per broker that works
 
 _SERVER: Final = Text(
     "^(nats|tls|ws|wss)://[^@/ ]+$",
@@ -41,21 +43,6 @@ _TEMPLATE: Final = Text(
     NAMING_TEMPLATE,
     128,
 )
-
-
-class Tls(ApiModel):
-    """How the connection is encrypted and who proves what to whom."""
-
-    ca_secret_ref: SecretRef | None = Field(
-        default=None,
-        description="Secret with key ca.crt: who may have signed the server's certificate. Left out: the authorities "
-        "that the operator's image trusts.",
-    )
-    client_secret_ref: SecretRef | None = Field(
-        default=None,
-        description="Secret with keys tls.crt and tls.key: the certificate that Headgate shows to the server. "
-        "Left out: none is shown.",
-    )
 
 
 class NatsConnection(ApiModel):
@@ -108,6 +95,11 @@ class NativeAllowed(ApiModel):
         default=None,
         max_length=64,
         description="Fields of native.nats that objects of other namespaces may set. At most 64. Left out: none.",
+    )
+    rabbitmq: Annotated[tuple[Word, ...], ListOf("set")] | None = Field(
+        default=None,
+        max_length=64,
+        description="Fields of native.rabbitmq that objects of other namespaces may set. At most 64. Left out: none.",
     )
 
 
@@ -212,6 +204,10 @@ class EventBrokerSpec(ApiModel):
 
     nats: NatsConnection | None = Field(
         default=None, description="A NATS cluster with JetStream. Left out: the broker is of another kind."
+    )
+    rabbitmq: RabbitConnection | None = Field(
+        default=None,
+        description="A virtual host of a RabbitMQ cluster. Left out: the broker is of another kind.",
     )
     allowed_namespaces: AllowedNamespaces = Field(
         default=SAME_NAMESPACE, description="Whose objects may refer to this broker. Left out: Same."

@@ -20,6 +20,7 @@ from headgate.api.common import (
     WhenFull,
 )
 from headgate.api.nats_topic import NativeNatsTopic
+from headgate.api.rabbitmq import NativeRabbitTopic
 from headgate.api.rules import (
     DEDUPLICATION_COVERS_RETRY,
     IN_SYNC_WITHIN_REPLICAS,
@@ -123,6 +124,9 @@ class NativeTopic(ApiModel):
 
     nats: NativeNatsTopic | None = Field(
         default=None, description="Settings of the JetStream stream. Left out: the server's own."
+    )
+    rabbitmq: NativeRabbitTopic | None = Field(
+        default=None, description="Settings of the exchange and its stream. Left out: the server's own."
     )
 
 

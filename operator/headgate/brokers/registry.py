@@ -44,8 +44,22 @@ def _nats_carrier() -> Carrier:
     return NatsCarrier()
 
 
-DRIVERS: Final[Mapping[str, Driver]] = Lazily(nats=_nats)  # by the field of the EventBroker that declares one
-CARRIERS: Final[Mapping[str, Carrier]] = Lazily(nats=_nats_carrier)  # likewise
+def _rabbitmq() -> Driver:
+    from headgate.brokers.rabbitmq.driver import RabbitDriver  # noqa: PLC0415  (see above)
+
+    return RabbitDriver()
+
+
+def _rabbitmq_carrier() -> Carrier:
+    from headgate.brokers.rabbitmq.carrier import RabbitCarrier  # noqa: PLC0415  (see above)
+
+    return RabbitCarrier()
+
+
+DRIVERS: Final[Mapping[str, Driver]] = Lazily(
+    nats=_nats, rabbitmq=_rabbitmq
+)  # by the field of the EventBroker that declares one
+CARRIERS: Final[Mapping[str, Carrier]] = Lazily(nats=_nats_carrier, rabbitmq=_rabbitmq_carrier)  # likewise
 
 
 def carrier_of(spec: EventBrokerSpec) -> Carrier:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
+from headgate.api import ApiModel
 from headgate.brokers.base import BrokerFacts
 from headgate.core.compiled import Effect, Note
 from headgate.core.outcomes import Finding, Outcome
@@ -18,6 +19,13 @@ def refused(reason: str, field: str, message: str) -> Finding:
 def impossible(field: str, message: str) -> tuple[Finding, Note]:
     """A field that has no counterpart: it stops the object, and status.unsupported says so."""
     return refused("UnsupportedByBroker", field, message), Note(field, message, Effect.REFUSED)
+
+
+def foreign(native: ApiModel | None, own: str) -> Iterator[tuple[Finding, Note]]:
+    """Settings of other kinds of brokers, which would be passed over in silence."""
+    for block, settings in native or ():
+        if block != own and settings is not None:
+            yield impossible(f"spec.native.{block}", "the broker is of another kind; take the block away")
 
 
 def approximated(field: str, message: str) -> Note:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from headgate.api import KINDS, Kind
 from headgate.api.catalog import CEL_RULES
 from headgate.api.schema import schema_of
-from headgate.brokers.nats.binding import BINDING_KEYS
+from headgate.brokers.bindings import binding_keys, meanings
 from headgate.core.checks import RULES
 from headgate.core.condition_types import CONDITION_TYPES
 from headgate.core.meaning import Meaning
@@ -37,7 +37,7 @@ def topics() -> Iterator[tuple[str, list[str]]]:
     yield "Rules", [rule.id for rule in RULES]
     yield "Conditions", sorted(CONDITION_TYPES)
     yield "Reasons", sorted(REASONS)
-    yield "Binding keys", sorted(BINDING_KEYS)
+    yield "Binding keys", binding_keys()
 
 
 def nearest(word: str) -> list[str]:
@@ -76,9 +76,10 @@ def _reasons(word: str) -> Iterator[Page]:
 
 
 def _bindings(word: str) -> Iterator[Page]:
-    for name in (name for name in BINDING_KEYS if name == word.lower()):
+    for name in (name for name in binding_keys() if name == word.lower()):
         text = "A file of the ConfigMap that spec.binding of a ConsumerGroup names; workers mount it."
-        yield Page(name, "binding key", (BINDING_KEYS[name], text))
+        said = tuple(f"{brokers}: {meaning}" for brokers, meaning in meanings(name).items())
+        yield Page(name, "binding key", (*said, text))
 
 
 def _kinds(word: str) -> Iterator[Page]:

@@ -142,6 +142,11 @@ RULES: Final = (
         "they mean something.",
     ),
     _rule(
+        rules.BACKLOG_BOUNDED,
+        "What drops its oldest has a bound",
+        "backlog.whenFull: DropOldest goes with backlog.maxBytes, which says when it is full.",
+    ),
+    _rule(
         rules.BACKOFF_BOUNDS,
         "The longest wait is at least the first",
         "backoff.max is at least backoff.initial.",

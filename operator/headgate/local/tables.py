@@ -8,7 +8,7 @@ from headgate.api.catalog import CEL_RULES
 from headgate.api.common import ApiModel
 from headgate.api.schema import Shape, default_of, fields_of, jsonname, shape_of
 from headgate.api.types import DecimalText, DurationText, SizeText, TimeText, Written
-from headgate.brokers.nats.binding import BINDING_KEYS
+from headgate.brokers.bindings import BINDINGS
 from headgate.core.checks import RULES
 from headgate.core.condition_types import CONDITION_TYPES
 from headgate.core.meaning import Meaning
@@ -36,8 +36,14 @@ def status_table(model: type[ApiModel]) -> str:
 
 def binding_table() -> str:
     """Every file of a binding."""
-    rows = [f"| `{key}` | {_cell(text)} |" for key, text in BINDING_KEYS.items()]
-    return "\n".join(["| file | |", "| --- | --- |", *rows])
+    return "\n\n".join(
+        "\n".join([f"| file on {broker} | |", "| --- | --- |", *_files(keys)])
+        for broker, keys in BINDINGS.items()
+    )
+
+
+def _files(keys: Mapping[str, str]) -> list[str]:
+    return [f"| `{key}` | {_cell(text)} |" for key, text in keys.items()]
 
 
 def _fields(model: type[ApiModel], at: str) -> Iterator[tuple[str, str, str, str]]:

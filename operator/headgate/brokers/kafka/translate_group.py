@@ -74,6 +74,9 @@ def _barred(group: Group, native: KafkaGroupNative) -> Iterator[Barred]:
     if spec.filter is not None and not native.filter_by_worker:
         text = "Kafka hands out every event of a topic; leave it out, or declare native.kafka.filterBy: Worker and have the worker pass over the rest"
         yield Barred("spec.filter", text)
+    if spec.backlog is not None:
+        text = "the topic holds what waits; take it away, and bound the topic's retention"
+        yield Barred("spec.backlog", text)
     if spec.ordering is Ordering.TOTAL and partitions_of(group.topic) != 1:
         text = "Kafka keeps order within a partition only; declare partitions: 1 in the EventTopic, or ordering PerKey here"
         yield Barred("spec.ordering", text)

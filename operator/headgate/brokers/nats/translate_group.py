@@ -14,7 +14,7 @@ from headgate.brokers.nats.names import private_prefix
 from headgate.brokers.nats.resources import CONSUMER_SINCE, Consumer, consumer_key, stream_key
 from headgate.brokers.nats.routes import route_of
 from headgate.brokers.nats.translate_topic import layout_of, native_of, stored_subjects
-from headgate.core.compiled import Compiled, Retry
+from headgate.core.compiled import Compiled, Note, Retry
 from headgate.core.outcomes import Finding
 from headgate.core.retry import waits, worst_case
 from headgate.core.subjects import collisions
@@ -35,9 +35,11 @@ _FIELDS: Final = {
 def compiled_group(group: Group, facts: BrokerFacts) -> Compiled:
     """The consumer, how its retries work, and what its workers are told."""
     consumer = _consumer(group)
-    findings = tuple(_findings(group, consumer, facts))
+    refusals = tuple(_impossible(group.declared.spec))
+    findings = (*_findings(group, consumer, facts), *(finding for finding, _ in refusals))
     return Compiled(
         () if findings else (consumer,),
+        notes=tuple(note for _, note in refusals),
         findings=findings,
         effective=_effective(group, consumer),
         binding=None if findings else binding(group, consumer, waits(group.policy)),
@@ -160,6 +162,13 @@ def _findings(group: Group, consumer: Consumer, facts: BrokerFacts) -> Iterator[
     for one, other in collisions(consumer.filter_subjects or ()):
         text = f"JetStream takes no filters that overlap: {one} and {other}; leave out the narrower one"
         yield remarks.refused("FiltersOverlap", "spec.filter.subjects", text)
+
+
+def _impossible(spec: ConsumerGroupSpec) -> Iterator[tuple[Finding, Note]]:
+    yield from remarks.foreign(spec.native, "nats")
+    if spec.backlog is not None:
+        text = "the stream of the topic holds what waits; take it away, and bound the topic's retention"
+        yield remarks.impossible("spec.backlog", text)
 
 
 def _effective(group: Group, consumer: Consumer) -> dict[str, str]:

@@ -69,8 +69,10 @@ def stored_subjects(topic: Topic) -> tuple[str, ...]:
 def compiled_topic(topic: Topic, facts: BrokerFacts) -> Compiled:
     """The stream, what it cannot be, and what was computed."""
     stream = _stream(topic, facts)
-    findings = tuple(_findings(topic, stream, facts))
-    return Compiled(() if findings else (stream,), tuple(_notes(topic)), findings, _effective(topic, stream))
+    refusals = tuple(remarks.foreign(topic.declared.spec.native, "nats"))
+    findings = (*_findings(topic, stream, facts), *(finding for finding, _ in refusals))
+    notes = (*_notes(topic), *(note for _, note in refusals))
+    return Compiled(() if findings else (stream,), notes, findings, _effective(topic, stream))
 
 
 def native_of(spec: EventTopicSpec) -> NativeNatsTopic:

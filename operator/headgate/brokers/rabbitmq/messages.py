@@ -47,6 +47,9 @@ class RabbitMessages:
         await asyncio.sleep(wait.total_seconds())
         return ()
 
+    async def listen(self) -> None:
+        """There is nothing to keep."""
+
     async def fetch(self, wanted: Sequence[tuple[str, int]]) -> Sequence[Event | Absent]:
         """Events from the replay streams of exchanges, by their offsets."""
         return [await self._fetch(source, position) for source, position in wanted]

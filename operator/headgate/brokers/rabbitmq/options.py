@@ -1,10 +1,10 @@
-"""What an EventBroker and native settings say about RabbitMQ, as values. Knows neither where they were declared nor any client."""
+"""What an EventBroker and native settings say about RabbitMQ, as values. Knows no client."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
-from headgate.core.estate import Ref
+from headgate.api import ConsumerGroupSpec, EventBrokerSpec, EventTopicSpec, WhenFull
+from headgate.api.rabbitmq import RabbitConnection, RabbitRetry
 
 PRIORITY: Final = 900  # of our policies: above what people usually write by hand
 
@@ -33,7 +33,7 @@ class GroupOptions:
 
     max_bytes: int | None = None  # of the backlog
     reject_when_full: bool = True  # else the oldest event goes, to the dead letters where there are any
-    ladder: bool = False  # wait in queues of their own even where the broker can delay by itself
+    retry: RabbitRetry | None = None  # where events wait; None: by the broker where it can
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,31 @@ class Workers:
     virtual_host: str = "/"
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """Everything of one EventBroker: what objects say that no portable field says."""
+def connection_of(declared: RabbitConnection) -> Connection:
+    """The virtual host of an EventBroker."""
+    return Connection(
+        declared.management_url, declared.vhost, declared.policy_priority, amqp_url=declared.amqp_url
+    )
 
-    workers: Workers = Workers()
-    topics: Mapping[Ref, TopicOptions] = field(default_factory=dict)
-    groups: Mapping[Ref, GroupOptions] = field(default_factory=dict)
+
+def topic_options(spec: EventTopicSpec) -> TopicOptions:
+    """What a topic says that no portable field says."""
+    native = spec.native.rabbitmq if spec.native else None
+    if native is None:
+        return TopicOptions()
+    return TopicOptions(native.replay is not False, native.segment_bytes)
+
+
+def group_options(spec: ConsumerGroupSpec) -> GroupOptions:
+    """What a group says that no portable field says, and how much may wait for it."""
+    native = spec.native.rabbitmq if spec.native else None
+    retry = native.retry if native else None
+    if spec.backlog is None:
+        return GroupOptions(retry=retry)
+    reject = spec.backlog.when_full is WhenFull.REJECT_NEW
+    return GroupOptions(spec.backlog.max_bytes, reject, retry)
+
+
+def workers_of(spec: EventBrokerSpec) -> Workers:
+    """What bindings tell about the broker; nothing where it is only assumed to be one."""
+    return Workers(spec.rabbitmq.amqp_url, spec.rabbitmq.vhost) if spec.rabbitmq else Workers()

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from headgate.api import BackoffType, OnExhausted, RetryPolicySpec
+from headgate.api.rabbitmq import RabbitRetry
 from headgate.api.types import format_duration
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.rabbitmq.facts import CONSUMER_TIMEOUT, DELAYED_RETRY
@@ -36,7 +37,7 @@ class Waits:
 def waits_of(policy: RetryPolicySpec, facts: BrokerFacts, options: GroupOptions) -> Waits:
     """By the broker itself where it can."""
     declared = waits(policy)
-    if DELAYED_RETRY not in facts.capabilities or options.ladder:
+    if DELAYED_RETRY not in facts.capabilities or options.retry is RabbitRetry.LADDER:
         return Waits(Delay(), tuple(sorted(set(declared))), declared, LADDER)
     if not declared:
         return Waits(Delay(), (), (), DELAYED)

@@ -6,7 +6,7 @@ from typing import Final
 
 from headgate.brokers import remarks
 from headgate.brokers.base import BrokerFacts
-from headgate.brokers.rabbitmq.options import GroupOptions, Options, TopicOptions
+from headgate.brokers.rabbitmq.options import group_options, topic_options, workers_of
 from headgate.brokers.rabbitmq.resources import UNROUTED, Exchange, exchange_key, queue_key
 from headgate.brokers.rabbitmq.translate_group import compiled_group
 from headgate.brokers.rabbitmq.translate_queue import compiled_queue
@@ -20,20 +20,19 @@ from headgate.core.topology import Topology
 _UNROUTED_AGE: Final = timedelta(days=7)
 _UNROUTED_BYTES: Final = 1024 * 1024 * 1024
 _UNROUTED_SEGMENT: Final = 64 * 1024 * 1024
-_NO_OPTIONS: Final = Options()
 
 
-def compile_all(
-    topology: Topology, facts: BrokerFacts, options: Options = _NO_OPTIONS
-) -> Mapping[Ref, Compiled]:
+def compile_all(topology: Topology, facts: BrokerFacts) -> Mapping[Ref, Compiled]:
     """Every topic, queue and group whose references hold."""
     topics = {
-        ref: compiled_topic(topic, facts, options.topics.get(ref, TopicOptions()))
+        ref: compiled_topic(topic, facts, topic_options(topic.declared.spec))
         for ref, topic in topology.topics.items()
     }
     queues = {ref: compiled_queue(queue, facts) for ref, queue in topology.queues.items()}
     groups = {
-        ref: compiled_group(group, facts, options.groups.get(ref, GroupOptions()), options.workers)
+        ref: compiled_group(
+            group, facts, group_options(group.declared.spec), workers_of(group.topic.broker.spec)
+        )
         for ref, group in topology.groups.items()
     }
     return {**topics, **queues, **groups}

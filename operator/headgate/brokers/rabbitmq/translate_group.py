@@ -5,11 +5,12 @@ from datetime import timedelta
 from typing import Final
 
 from headgate.api import OnExhausted, Ordering, StartFrom
+from headgate.api.rabbitmq import RabbitRetry
 from headgate.brokers import remarks
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.rabbitmq import translate_common as common
 from headgate.brokers.rabbitmq.binding import binding
-from headgate.brokers.rabbitmq.facts import CONSUMER_TIMEOUT
+from headgate.brokers.rabbitmq.facts import CONSUMER_TIMEOUT, DELAYED_RETRY
 from headgate.brokers.rabbitmq.names import binding_key, unbindable
 from headgate.brokers.rabbitmq.options import GroupOptions, Workers
 from headgate.brokers.rabbitmq.resources import (
@@ -24,7 +25,7 @@ from headgate.brokers.rabbitmq.resources import (
     queue_key,
 )
 from headgate.brokers.rabbitmq.retries import Waits, retry_notes, retry_of, waits_of
-from headgate.brokers.rabbitmq.translate_topic import subjects_of
+from headgate.brokers.rabbitmq.translate_topic import OWN, subjects_of
 from headgate.core.compiled import Compiled, Note
 from headgate.core.outcomes import Finding
 from headgate.core.topology import Group
@@ -41,7 +42,7 @@ def compiled_group(
     kept = waits_of(group.policy, facts, options)
     queue = _queue(group, facts, options, kept)
     refusals = tuple(_impossible(group))
-    findings = (*_findings(group), *(finding for finding, _ in refusals))
+    findings = (*_findings(group, facts, options), *(finding for finding, _ in refusals))
     return Compiled(
         () if findings else (queue,),
         notes=(
@@ -105,13 +106,16 @@ def _dead_letters(group: Group, options: GroupOptions) -> DeadLetters:
     return DeadLetters(group.queue.external_name, at_least_once=options.reject_when_full)
 
 
-def _findings(group: Group) -> Iterator[Finding]:
+def _findings(group: Group, facts: BrokerFacts, options: GroupOptions) -> Iterator[Finding]:
     yield from common.name_findings(group.external_name)
     for subject in _filters(group):
         if why := unbindable(subject):
             yield remarks.refused(
                 "InvalidSetting", "spec.filter.subjects", f"{subject} {why}; choose another"
             )
+    if options.retry is RabbitRetry.DELAYED_RETRY and DELAYED_RETRY not in facts.capabilities:
+        text = f"the queue itself holds events back from RabbitMQ 4.3 on, this is {facts.server_version}; declare Ladder"
+        yield remarks.refused("UnsupportedByServer", "spec.native.rabbitmq.retry", text)
     if group.queue is not None and group.queue.external_name == group.external_name:
         text = f"{group.external_name} is the name of its dead-letter queue too; choose another"
         yield remarks.refused("NameInvalid", "spec.externalName", text)
@@ -127,8 +131,7 @@ def _impossible(group: Group) -> Iterator[tuple[Finding, Note]]:
             "a queue holds what was published since it was made; declare Latest, and replay the time before"
         )
         yield remarks.impossible("spec.start.time", text)
-    if spec.native is not None and spec.native.nats is not None:
-        yield remarks.impossible("spec.native.nats", "this broker is RabbitMQ; take the block away")
+    yield from remarks.foreign(spec.native, OWN)
 
 
 def _notes(group: Group, options: GroupOptions) -> Iterator[Note]:

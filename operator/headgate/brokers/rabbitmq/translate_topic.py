@@ -17,6 +17,7 @@ from headgate.core.compiled import Compiled, Note
 from headgate.core.outcomes import Finding
 from headgate.core.topology import Topic
 
+OWN: Final = "rabbitmq"  # the block of native settings
 NO_OPTIONS: Final = TopicOptions()
 
 
@@ -97,8 +98,7 @@ def _impossible(topic: Topic) -> Iterator[tuple[Finding, Note]]:
     if spec.retention.max_messages is not None:
         text = "streams are bounded by age and bytes alone; declare maxBytes instead"
         yield remarks.impossible("spec.retention.maxMessages", text)
-    if spec.native is not None and spec.native.nats is not None:
-        yield remarks.impossible("spec.native.nats", "this broker is RabbitMQ; take the block away")
+    yield from remarks.foreign(spec.native, OWN)
 
 
 def _notes(topic: Topic, options: TopicOptions) -> Iterator[Note]:

@@ -96,6 +96,8 @@ GROUP: Mapping[str, Example] = {
     "ordering": (ONE_PARTITION, {**ONE_PARTITION, "ordering": "Total"}),
     "concurrency.total": ({}, {"concurrency": {"total": 9}}),
     "dead_letter_queue_ref": ({}, {"deadLetterQueueRef": {"name": "dead"}}),
+    "backlog.max_bytes": ({}, {"backlog": {"maxBytes": "1Gi"}}),
+    "backlog.when_full": ({}, {"backlog": {"whenFull": "RejectNew"}}),
 }
 
 KINDS: Mapping[

@@ -7,7 +7,6 @@ from tests.unit.core.declare import BILLING, DEAD, MAIN, ORDERS, STANDARD, decla
 
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.rabbitmq.facts import capabilities, level_of
-from headgate.brokers.rabbitmq.options import GroupOptions, Options, TopicOptions
 from headgate.brokers.rabbitmq.resources import Exchange, Queue
 from headgate.brokers.rabbitmq.translate import compile_all
 from headgate.core.compiled import Compiled
@@ -25,34 +24,38 @@ NEWEST = facts_of("4.3.6")
 OLDER = facts_of("4.0.5")
 
 
+NATIVE = {"nats": ["compression", "description"], "rabbitmq": ["replay", "retry", "segmentBytes"]}
+ADDRESSES = {"managementURL": "https://rabbit:15671", "amqpURL": "amqps://rabbit:5671"}
+
+
 def compiled(
-    *objects: Declared[Any], facts: BrokerFacts = NEWEST, options: Options | None = None
+    *objects: Declared[Any], facts: BrokerFacts = NEWEST, vhost: str = "/"
 ) -> Mapping[Ref, Compiled]:
     """What an estate becomes."""
     main = declare(
         MAIN,
+        nats=None,
+        rabbitmq={**ADDRESSES, "vhost": vhost},
         allowedNamespaces={"from": "Names", "names": ["shop"]},
-        tenancy={"nativeAllowed": {"nats": ["compression", "description"]}},
+        tenancy={"nativeAllowed": NATIVE},
     )
-    return compile_all(resolve(estate(main, *objects), MAIN), facts, options or Options())
+    return compile_all(resolve(estate(main, *objects), MAIN), facts)
 
 
-def topic(facts: BrokerFacts = NEWEST, options: TopicOptions | None = None, **fields: Any) -> Compiled:
+def topic(facts: BrokerFacts = NEWEST, **fields: Any) -> Compiled:
     """What one topic becomes."""
-    chosen = Options(topics={ORDERS: options}) if options else None
-    return compiled(declare(ORDERS, **fields), facts=facts, options=chosen)[ORDERS]
+    return compiled(declare(ORDERS, **fields), facts=facts)[ORDERS]
 
 
-def exchange(facts: BrokerFacts = NEWEST, options: TopicOptions | None = None, **fields: Any) -> Exchange:
+def exchange(facts: BrokerFacts = NEWEST, **fields: Any) -> Exchange:
     """The exchange of one topic."""
-    (found,) = topic(facts, options, **fields).resources
+    (found,) = topic(facts, **fields).resources
     assert isinstance(found, Exchange)
     return found
 
 
 def group(
     facts: BrokerFacts = NEWEST,
-    options: GroupOptions | None = None,
     policy: Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> Compiled:
@@ -63,18 +66,16 @@ def group(
     objects = [declare(ORDERS, subjects=["orders.*.>"]), declare(DEAD), declare(BILLING, **fields)]
     if policy is not None:
         objects.append(declare(STANDARD, **policy))
-    chosen = Options(groups={BILLING: options}) if options else None
-    return compiled(*objects, facts=facts, options=chosen)[BILLING]
+    return compiled(*objects, facts=facts)[BILLING]
 
 
 def queue(
     facts: BrokerFacts = NEWEST,
-    options: GroupOptions | None = None,
     policy: Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> Queue:
     """The queue of one group."""
-    (found,) = group(facts, options, policy, **fields).resources
+    (found,) = group(facts, policy, **fields).resources
     assert isinstance(found, Queue)
     return found
 

@@ -5,7 +5,6 @@ from tests.unit.core.declare import BILLING, DEAD, ORDERS, declare
 
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.rabbitmq.binding import BINDING_KEYS
-from headgate.brokers.rabbitmq.options import Options, Workers
 
 
 def told(facts: BrokerFacts = NEWEST) -> dict[str, str]:
@@ -39,9 +38,8 @@ def test_where_queues_wait_each_wait_has_one() -> None:
 
 
 def test_a_worker_is_told_the_address_of_the_servers() -> None:
-    workers = Workers("amqps://rabbit:5671", "shop")
     orders = declare(ORDERS, subjects=["orders.*.>"])
-    found = compiled(orders, declare(DEAD), declare(BILLING), options=Options(workers))[BILLING].binding
+    found = compiled(orders, declare(DEAD), declare(BILLING), vhost="shop")[BILLING].binding
     assert found is not None
     assert (found["servers"], found["virtual-host"]) == ("amqps://rabbit:5671", "shop")
 

@@ -28,11 +28,14 @@ MAPPED: Final[Mapping[str, Mapping[str, Row]]] = {
         "subjects": ({"subjects": ["a"]}, {"subjects": ["b.>"]}),
         "replicas": ({"replicas": 1}, {"replicas": 3}),
         "retention": ({"retention": {"maxAge": "1h"}}, {"retention": {"maxBytes": "1Gi"}}),
+        "native": ({}, {"native": {"rabbitmq": {"replay": False}}}),
     },
     "ConsumerGroupSpec": {
         "external_name": ({"externalName": "a"}, {"externalName": "b"}),
         "filter": ({"filter": {"subjects": ["orders.*.paid"]}}, {"filter": {"subjects": ["orders.*.lost"]}}),
         "ordering": ({"ordering": "None"}, {"ordering": "Total"}),
+        "backlog": ({}, {"backlog": {"maxBytes": "1Gi"}}),
+        "native": ({}, {"native": {"rabbitmq": {"retry": "Ladder"}}}),
         "dead_letter_queue_ref": ({"deadLetterQueueRef": {"name": "dead"}}, {"deadLetterQueueRef": None}),
     },
     "DeadLetterQueueSpec": {
@@ -69,6 +72,11 @@ SAID: Final[Mapping[str, Mapping[str, Said]]] = {
     "ConsumerGroupSpec": {
         "start": ({"start": {"from": "Earliest"}}, "spec.start.from", A),
         "ordering": ({"ordering": "PerKey"}, "spec.ordering", R),
+        "backlog": (
+            {"backlog": {"maxBytes": "1Gi", "whenFull": "DropOldest"}},
+            "spec.backlog.whenFull",
+            A,
+        ),
         "concurrency": ({"concurrency": {"total": 5}}, "spec.concurrency.total", A),
         "dead_letter_queue_ref": ({"deadLetterQueueRef": None}, "spec.deadLetterQueueRef", A),
         "native": ({"native": {"nats": {"description": "x"}}}, "spec.native.nats", R),

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.brokers.rabbitmq.ledger import Ledger, Reading, noted
+from headgate.core.progress import PartitionProgress
 
 START = datetime(2026, 11, 21, tzinfo=UTC)
 COUNTS = st.integers(0, 50)
@@ -63,6 +64,7 @@ def test_an_event_that_is_seen_before_it_is_counted_came_once(
 def test_nothing_is_taken_for_handled_that_was_not(minutes: list[tuple[int, int]], late: int) -> None:
     """However late the server counts within its time, and in the end everything was seen."""
     ledger, came, gone = Ledger("1"), [0] * (late + 1), 0
+    part = PartitionProgress(0, 0, 0)
     for number, (arriving, handled) in enumerate([*minutes, *[(0, 0)] * (late + 4)]):
         came.append(came[-1] + arriving)
         gone = min(gone + handled, came[-1])

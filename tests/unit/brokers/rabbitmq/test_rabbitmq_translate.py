@@ -17,7 +17,6 @@ from tests.unit.brokers.rabbitmq.estates import (
 )
 
 from headgate.brokers.rabbitmq.names import illegal
-from headgate.brokers.rabbitmq.options import GroupOptions, TopicOptions
 from headgate.brokers.rabbitmq.resources import UNROUTED, Binding, DeadLetters, Delay
 from headgate.brokers.rabbitmq.translate import infrastructure, keys
 from headgate.core.resource import Key
@@ -34,8 +33,9 @@ def test_a_topic_is_an_exchange_with_a_stream_that_gets_all_of_its_subjects() ->
 
 
 def test_a_topic_without_replay_has_no_stream_and_says_so() -> None:
-    found = topic(options=TopicOptions(replay=False))
-    assert exchange(options=TopicOptions(replay=False)).replay is None
+    native = {"rabbitmq": {"replay": False}}
+    found = topic(native=native)
+    assert exchange(native=native).replay is None
     assert "without a replay stream" in found.notes[0].message
 
 
@@ -68,11 +68,11 @@ def test_dead_letters_are_moved_at_least_once_which_needs_a_queue_that_rejects()
 
 
 def test_a_queue_that_drops_its_oldest_moves_dead_letters_at_most_once_and_says_so() -> None:
-    options = GroupOptions(max_bytes=1024, reject_when_full=False)
-    found = queue(options=options)
+    backlog = {"maxBytes": "1Ki", "whenFull": "DropOldest"}
+    found = queue(backlog=backlog)
     assert (found.overflow, found.max_bytes) == ("drop-head", 1024)
     assert found.dead_letters == DeadLetters("dead", at_least_once=False)
-    assert "spec.backlog.whenFull" in {note.field for note in group(options=options).notes}
+    assert "spec.backlog.whenFull" in {note.field for note in group(backlog=backlog).notes}
 
 
 def test_without_a_dead_letter_queue_nothing_is_given_up() -> None:
@@ -124,17 +124,35 @@ def test_the_error_of_the_brokers_waits_is_said() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "options"),
-    [(OLDER, None), (NEWEST, GroupOptions(ladder=True))],
-    ids=["before 4.3", "where it is asked for"],
+    ("facts", "retry"),
+    [(OLDER, None), (OLDER, "Ladder"), (NEWEST, "Ladder")],
+    ids=["before 4.3", "before 4.3 where it is asked for", "where it is asked for"],
 )
-def test_waits_are_steps_to_wait_in(facts: Any, options: GroupOptions | None) -> None:
+def test_waits_are_steps_to_wait_in(facts: Any, retry: str | None) -> None:
     policy = {"attempts": 5, "backoff": {"initial": "1s", "max": "4s"}}
-    found, retry = queue(facts, options, policy), group(facts, options, policy).retry
+    native = {"rabbitmq": {"retry": retry} if retry else {}}
+    found, told = queue(facts, policy, native=native), group(facts, policy, native=native).retry
     assert found.steps == (SECOND, 2 * SECOND, 4 * SECOND)
     assert found.delay == Delay()
-    assert retry is not None
-    assert (retry.mechanism, retry.waits) == ("Ladder", tuple(n * SECOND for n in (1, 2, 4, 4)))
+    assert told is not None
+    assert (told.mechanism, told.waits) == ("Ladder", tuple(n * SECOND for n in (1, 2, 4, 4)))
+
+
+def test_waits_that_the_server_cannot_keep_are_refused_with_the_way_out() -> None:
+    native = {"rabbitmq": {"retry": "DelayedRetry"}}
+    (finding,) = group(OLDER, native=native).findings
+    assert (finding.reason, finding.field) == ("UnsupportedByServer", "spec.native.rabbitmq.retry")
+    assert group(native=native).findings == ()
+
+
+def test_how_much_may_wait_bounds_the_queue_which_rejects() -> None:
+    found = queue(backlog={"maxBytes": "10Gi"})
+    assert (found.max_bytes, found.overflow) == (10 * 2**30, "reject-publish")
+    assert queue().max_bytes == -1
+
+
+def test_segments_are_as_large_as_declared() -> None:
+    assert exchange(native={"rabbitmq": {"segmentBytes": "1Mi"}}).replay_segment_bytes == 2**20
 
 
 def test_the_handling_timeout_is_the_brokers_from_4_3() -> None:
