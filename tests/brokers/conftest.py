@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from tests.broker_servers import kafka_cluster, kafka_server, rabbitmq_server
+from tests.kube.conftest import crds, namespace_of  # noqa: F401  (fixtures here too)
 
 from headgate.local.cache import Say
 from headgate.local.kafka import LocalKafka, LocalKafkaCluster
@@ -17,6 +18,7 @@ pytest.register_assert_rewrite(
     *(f"tests.contract.{name}" for name in CONTRACT),
     "tests.brokers.contract_kafka",
     "tests.brokers.contract_rabbitmq",
+    "tests.brokers.kube_rabbitmq",
 )
 
 
