@@ -60,12 +60,14 @@ async def at_home(
     """`name` tells its virtual host and its operator from those of other tests."""
     estate, login = Estate(api, namespace), {"username": server.username, "password": server.password}
     await secret(api, namespace, SECRET, login)
-    async with virtual_host(server, name) as hand:
-        async with operator(cluster, api, servers, name, namespaces=[namespace], env=env) as running:
-            found = Home(estate, server, hand, running, name)
-            await estate.put("EventBroker", "main", found.broker(resyncInterval=resync))
-            await estate.ready("EventBroker", "main")
-            yield found
+    async with (
+        virtual_host(server, name) as hand,
+        operator(cluster, api, servers, name, namespaces=[namespace], env=env) as running,
+    ):
+        found = Home(estate, server, hand, running, name)
+        await estate.put("EventBroker", "main", found.broker(resyncInterval=resync))
+        await estate.ready("EventBroker", "main")
+        yield found
 
 
 @asynccontextmanager

@@ -8,9 +8,8 @@ import pytest
 import pytest_asyncio
 import yaml
 from tests.broker_servers import rabbitmq_server
-from tests.brokers.kube_rabbitmq import Home, at_home, bindings, group, policies, queue, topic
+from tests.brokers.kube_rabbitmq import Home, at_home, bindings, policies
 from tests.kube.conftest import NamespaceOf
-from tests.kube.estate import condition
 
 from headgate.local.cache import Say
 from headgate.local.client import Client

@@ -15,9 +15,7 @@ SMALLEST: Final = 256  # bytes that a dead letter takes without payload and fore
 FULL: Final = "DeadLetterQueueFull"  # what movers call a queue that refused an entry for lack of room
 MISSING: Final = "DeadLetterQueueMissing"
 
-_MEANWHILE: Final = (
-    "the topics keep their events meanwhile, and what waits is written by itself once there is room"
-)
+_MEANWHILE: Final = "nothing is lost meanwhile, and what waits is written by itself once there is room"
 _FEWER: Final = "close entries (headgate dlq resolve, discard)"
 
 
@@ -73,7 +71,11 @@ def _troubles(capture: Capture, place: Place) -> Iterator[tuple[str, str]]:
             "DeadLetterQueueMissing",
             "what was given up waits for the queue, which is not in the broker; see the other conditions",
         )
-    if late and (why := _behind(capture, here)):
+    if late and here and capture.by_broker:
+        why = ", ".join(sorted(here))
+        held = f"for longer than a minute the broker has kept what it could not hand over ({why})"
+        yield "HandoverStalled", f"{held}; the logs of its servers say more"
+    elif late and not capture.by_broker and (why := _behind(capture, here)):
         yield "MoverBehind", f"notices wait for longer than a minute: {why}"
 
 

@@ -63,6 +63,7 @@ class Capture:
     missed_at: datetime | None = None  # when that was last seen
     movers: int = 0  # requests for notices that stand open: somebody is there
     put_off: tuple[PutOff, ...] = ()  # lately; what is done with meanwhile may be among it
+    by_broker: bool = False  # the broker itself moves them, and no mover is needed
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,10 @@ OF_FLOW: Final[Mapping[str, Meaning]] = {
         "Nobody reads the broker's notices: dead letters of crashed workers wait.",
         "Run `headgate mover`.",
     ),
+    "HandoverStalled": Meaning(
+        "The broker itself moves dead letters, and has not been able to hand some over for more than a minute.",
+        "Read the message; look at the dead-letter queue and at the logs of the broker's servers.",
+    ),
     "MoverBehind": Meaning(
         "Movers run and notices wait for more than a minute.",
         "Read the message; look at the mover's log and metrics.",

@@ -10,7 +10,7 @@ import pytest
 from tests.brokers.rabbitmq.conftest import Place
 from tests.brokers.rabbitmq.declared import OWNER, STRANGER, changed, created, dead, deleted, exchange, queue
 
-from headgate.brokers.base import Refused
+from headgate.brokers.base import Blocked, Refused
 from headgate.brokers.rabbitmq.resources import Binding, DeadLetters, Queue
 from headgate.brokers.rabbitmq.translate import infrastructure
 from headgate.core.changes import Action, Change
@@ -126,7 +126,7 @@ async def test_a_policy_of_somebody_else_that_wins_is_named(place: Place) -> Non
     found = await read(place, made.resource)
     assert isinstance(found.resource, Queue)
     assert found.resource.shadowed_by == "theirs"
-    with pytest.raises(Refused, match="policy theirs of priority 9999") as refusal:
+    with pytest.raises(Blocked, match="policy theirs of priority 9999") as refusal:
         await place.broker.apply(changed(found, made.resource))
     assert refusal.value.reason == "PolicyShadowed"
 

@@ -63,6 +63,16 @@ VERDICTS = {
         HERE,
         "Capturing",
     ),
+    "the broker moves them and cannot": (
+        replace(LATE, by_broker=True, put_off=off("ServerTrouble")),
+        HERE,
+        "HandoverStalled",
+    ),
+    "the broker moves them and cannot into another queue": (
+        replace(LATE, by_broker=True, put_off=off("ServerTrouble", "other")),
+        HERE,
+        "Capturing",
+    ),
     "another queue holds up so much that no mover gets to the rest": (
         replace(LATE, unread=NOON - HOUR, put_off=off(FULL, "other")),
         HERE,

@@ -32,6 +32,7 @@ class Handover:
             backlog=sum(waiting.values()),
             oldest=min(self._since.values(), default=None),
             movers=1,  # the broker
+            by_broker=True,
             put_off=tuple(sorted(reasons, key=lambda each: (each.queue, each.reason))),
         )
 

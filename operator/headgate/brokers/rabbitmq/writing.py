@@ -12,7 +12,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Final
 
-from headgate.brokers.base import Refused, Unavailable, Unreachable
+from headgate.brokers.base import Blocked, Refused, Unavailable, Unreachable
 from headgate.brokers.pace import Pace
 from headgate.brokers.rabbitmq.documents import Json, Snapshot, observed, overruling
 from headgate.brokers.rabbitmq.facts import LIVE_POLICIES
@@ -339,7 +339,7 @@ def _not_shadowed(key: Key, snapshot: Snapshot, diffs: Iterable[Diff], ours: int
     for diff in diffs:
         if diff.field in _SHADOWS and diff.before:
             rank = snapshot.policies.get(str(diff.before), {}).get("priority", "unknown")
-            raise Refused(
+            raise Blocked(
                 "PolicyShadowed",
                 f"{key}: policy {diff.before} of priority {rank} is in effect instead of ours of {ours}: lower its "
                 "priority, narrow its pattern, or raise policyPriority of the EventBroker",
