@@ -13,6 +13,7 @@ from headgate.brokers.kafka.facts import METADATA, capabilities, release
 from headgate.brokers.kafka.faults import Fault, error
 from headgate.brokers.kafka.groups import Groups
 from headgate.brokers.kafka.keeper import Keeper
+from headgate.brokers.kafka.laddering import Laddering
 from headgate.brokers.kafka.login import second_settings, settings
 from headgate.brokers.kafka.positions import Positions
 from headgate.brokers.kafka.reading import Reader, observe
@@ -52,7 +53,9 @@ class KafkaBroker:
         look: Batch[Key, None, Observed | Unread | None] = Batch(self._looked)
         self._settling = Settling(partial(look.ask, value=None), timeout)
         parts = self._admin, self._second, self._requests, look, self._settling
-        self._writer = Writer(Topics(*parts), Groups(*parts, keeper))
+        topics = Topics(*parts)
+        laddering = Laddering(self._admin, self._requests, look, topics)
+        self._writer = Writer(topics, Groups(*parts, keeper, laddering))
         self._positions = Positions(self._admin, self._second, self._reader, keeper, watching)
 
     async def facts(self) -> BrokerFacts:

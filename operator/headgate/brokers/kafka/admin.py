@@ -113,6 +113,16 @@ class Admin:
             return found
         return ClusterView(str(found.cluster_id), tuple(sorted(node.id for node in found.nodes)))
 
+    async def names(self, lane: Pace) -> frozenset[str] | Fault:
+        """The names of all topics that we may know of."""
+        async with lane.slot():
+            try:
+                found = await asyncio.to_thread(self._client.list_topics, timeout=self.timeout)
+            except KafkaException as failure:
+                return self._told(_fault(failure.args[0]))
+        self.broken.clear()
+        return frozenset(found.topics)
+
     async def topics(self, lane: Pace, names: Collection[str]) -> Mapping[str, TopicView | Fault]:
         """Identity and partitions of many topics in one request."""
         if not names:

@@ -14,13 +14,16 @@ from headgate.brokers.kafka.faults import Fault, error
 from headgate.brokers.kafka.groupviews import GroupView, Place
 from headgate.brokers.kafka.keeper import Keeper
 from headgate.brokers.kafka.keeping import Duties, hindrance, mistrust, too_late
+from headgate.brokers.kafka.laddering import Laddering
+from headgate.brokers.kafka.ladders import Family
+from headgate.brokers.kafka.names import MOVERS, due_topic
 from headgate.brokers.kafka.reading import look_at, positions_in
 from headgate.brokers.kafka.refusals import ACTIVE, Sort
-from headgate.brokers.kafka.resources import GROUP, INHERITED, KafkaGroup, configs_of, split
+from headgate.brokers.kafka.resources import GROUP, INHERITED, KafkaGroup, configs_of, group_key, split
 from headgate.brokers.kafka.second import Second
 from headgate.brokers.kafka.settling import Settling, there
 from headgate.brokers.pace import Pace
-from headgate.core.changes import Change
+from headgate.core.changes import Action, Change
 from headgate.core.resource import Key, Observed, Unread, differences
 
 _FIRST: Final = "earliest"
@@ -40,9 +43,11 @@ class Groups:
         look: Batch[Key, None, Observed | Unread | None],
         settling: Settling,
         keeper: Keeper,
+        laddering: Laddering,
     ) -> None:
         self._admin, self._second, self._lane = admin, second, lane
         self._look, self._settling, self._keeper = look, settling, keeper
+        self._laddering = laddering
         self._views: Batch[str, None, TopicView | Fault] = Batch(lambda items: admin.topics(lane, items))
         self._overrides: Batch[str, None, Mapping[str, str] | Fault] = Batch(
             lambda items: admin.overrides(lane, GROUP, items)
@@ -61,6 +66,7 @@ class Groups:
             return found
         view = await self._view(split(change.key)[0])
         await self._configure(desired, dict(configs_of(desired)), made=True)
+        await self._climbing(change, desired, view)
         await self._begin(desired, view)
         made = await self._settled(desired, len(view.partitions))
         self._made.add((change.key, made.identity))
@@ -74,8 +80,10 @@ class Groups:
         diffs = {diff.field for diff in differences(desired, found.resource)}
         wanted = {key: value for key, value in configs_of(desired) if key.replace(".", "_") in diffs}
         await self._configure(desired, wanted, made=False)
+        if "ladder" in diffs:
+            await self._climbing(change, desired, await self._view(split(change.key)[0]))
         if diffs & {"covered", "positions"}:
-            await self._uphold(desired)
+            await self._upheld(desired)
         return await self._settled(desired, 0)
 
     async def delete(self, change: Change) -> None:
@@ -84,16 +92,40 @@ class Groups:
         if found is None:
             return
         topic, group = split(change.key)
+        family = await self._laddering.family(change.key)
         committed = await self._committed(group)
         if (await self._members(group)).members:
             raise Unavailable(
                 "GroupActive", f"{change.key} has running workers: scale them to zero; it was not deleted"
             )
-        if change.only_if_empty and (left := await self._pending(topic, committed)):
+        if change.only_if_empty and (left := await self._left(topic, family, committed)):
             raise Refused("NotEmpty", f"{change.key} has {left} events before it; it was not deleted")
-        await self._forget(group, topic, committed)
-        self._keeper.forgotten(change.key)
+        await self._laddering.gone(
+            change, family
+        )  # first: whoever ends here finds the group, and does it again
+        others = {place: at for place, at in committed.items() if place[0] not in family.names}
+        await self._forget(group, topic, others)
+        for key in (change.key, family.due_key(group)):
+            self._keeper.forgotten(key)
         await self._settling.shown(change.key, lambda seen: seen is None, "the deletion")
+
+    async def _climbing(self, change: Change, desired: KafkaGroup, view: TopicView) -> None:
+        """The topics of its own, and a position in the one in which events come back, so that it can be kept."""
+        topic, group = split(change.key)
+        due = due_topic(topic, group)
+        committed = await self._committed(group) if desired.ladder else {}
+        known = any(name == due for name, _ in committed)
+        ours = known or change.action is not Action.CREATE or desired.start == _RESUMED
+        await self._laddering.made(change, desired, len(view.partitions), ours=ours)
+        if known or not any(step.name == due for step in desired.ladder or ()):
+            return
+        back = await self._view(due)
+        first = await self._asked({(due, each.number): EARLIEST for each in back.partitions})
+        failed = await self._commit(group_key(due, group), back, first)
+        if (
+            failed is not None and failed.code not in ACTIVE
+        ):  # whoever is in it begins with the first event there
+            _raised(failed, group)
 
     async def _forget(self, group: str, topic: str, committed: Mapping[Place, int]) -> None:
         if any(name != topic for name, _ in committed):
@@ -142,9 +174,15 @@ class Groups:
             raise Unavailable(verdict.reason, verdict.message)
         _raised(failed, split(desired.key)[1])
 
-    async def _uphold(self, desired: KafkaGroup) -> None:
+    async def _upheld(self, desired: KafkaGroup) -> None:
+        """In its topic, and where its events come back."""
+        family = await self._laddering.family(desired.key)
+        if family.due:
+            await self._uphold(family.due_key(split(desired.key)[1]))
+        await self._uphold(desired.key, desired.start_offsets or ())
+
+    async def _uphold(self, key: Key, handed: Collection[tuple[int, int]] = ()) -> None:
         """Have positions last, bring back those that expired, and give the group one in partitions that came later."""
-        key = desired.key
         topic, group = split(key)
         began = self._keeper.clock()
         view, committed, members = await asyncio.gather(
@@ -152,7 +190,7 @@ class Groups:
         )
         ends = await self._asked(dict.fromkeys(((topic, each.number) for each in view.partitions), LATEST))
         look = look_at(topic, view, committed, members, ends, began)
-        todo = self._keeper.noticed(key, look, desired.start_offsets or ())
+        todo = self._keeper.noticed(key, look, handed)
         verdict = hindrance(todo, str(key)) if look.active else None
         if not look.active:
             await self._renew(key, view, {number: look.positions[number] for number in todo.again})
@@ -211,7 +249,7 @@ class Groups:
         return dict(zip(asked, found, strict=True))
 
     async def _commit(
-        self, key: Key, topic: TopicView, offsets: Mapping[Place, int], back: Collection[int]
+        self, key: Key, topic: TopicView, offsets: Mapping[Place, int], back: Collection[int] = ()
     ) -> Fault | None:
         began = self._keeper.clock()
         failed = await self._second.commit(self._lane, split(key)[1], offsets)
@@ -249,6 +287,27 @@ class Groups:
         if isinstance(found, Fault):
             raise error(found, f"group {group}", f"Describe on Group {group}")
         return found
+
+    async def _left(self, topic: str, family: Family, committed: Mapping[Place, int]) -> int:
+        """What the group has before it, what came back and what waits among it."""
+        left = await self._pending(topic, committed)
+        if not family.names:
+            return left
+        movers = await self._committed(MOVERS)
+        for name in family.names:
+            view = await self._view(name)
+            spans = await self._spans(name, view)
+            done = {**positions_in(name, movers), **positions_in(name, committed)}
+            left += sum(
+                max(0, end - max(first, done.get(number, 0))) for number, (first, end) in spans.items()
+            )
+        return left
+
+    async def _spans(self, name: str, view: TopicView) -> Mapping[int, tuple[int, int]]:
+        places = [(name, each.number) for each in view.partitions]
+        first = await self._asked(dict.fromkeys(places, EARLIEST))
+        last = await self._asked(dict.fromkeys(places, LATEST))
+        return {place[1]: (first[place], last[place]) for place in places}
 
     async def _pending(self, topic: str, committed: Mapping[Place, int]) -> int:
         held = {(topic, number): offset for number, offset in positions_in(topic, committed).items()}

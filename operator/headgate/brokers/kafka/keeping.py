@@ -12,6 +12,7 @@ KEPT: Final = "kept"
 EXPIRING: Final = "about to expire"
 GONE: Final = "expired in part"
 STALE: Final = "beyond the end of the topic"
+_BY_WEIGHT: Final = (KEPT, EXPIRING, GONE, STALE)
 _SHARE: Final = 2  # of the time that is left to a position is let pass
 _GRACE: Final = 600.0  # seconds in which nothing is done about one that was never seen before
 _GRACE_SHARE: Final = 20
@@ -122,6 +123,11 @@ def state(todo: Duties, *, active: bool) -> str:
     if todo.back:
         return GONE
     return EXPIRING if todo.again and not active else KEPT
+
+
+def worst(states: Collection[str]) -> str:
+    """How positions in several topics are, in one word."""
+    return max(states, key=_BY_WEIGHT.index)
 
 
 def hindrance(todo: Duties, subject: str) -> Verdict | None:

@@ -1,15 +1,17 @@
 """Reads topics and groups in as few requests as it takes. Changes nothing in the broker."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from headgate.brokers.kafka.admin import EARLIEST, LATEST, Admin, TopicView
-from headgate.brokers.kafka.faults import Fault, answered, unread
+from headgate.brokers.kafka.faults import Fault, answered, error, unread
 from headgate.brokers.kafka.groupviews import GroupView, Place
 from headgate.brokers.kafka.keeper import Keeper
-from headgate.brokers.kafka.keeping import Look, state
+from headgate.brokers.kafka.keeping import Look, state, worst
+from headgate.brokers.kafka.ladders import Family, families, ladder_of
 from headgate.brokers.kafka.resources import (
     GROUP,
     GROUP_CONFIGS,
@@ -18,6 +20,7 @@ from headgate.brokers.kafka.resources import (
     TOPIC_CONFIGS,
     KafkaGroup,
     KafkaTopic,
+    Step,
     normal,
     split,
     topic_key,
@@ -56,6 +59,15 @@ class Reader:
         answered(found.values(), "topics", "Describe on Topic")
         return {name: view for name, view in found.items() if not (isinstance(view, Fault) and view.absent)}
 
+    async def families(self, lane: Pace, keys: Collection[Key]) -> Mapping[Key, Family]:
+        """The topics that groups have for their own: one request for the names of all."""
+        if not keys:
+            return {}
+        names = await self._admin.names(lane)
+        if isinstance(names, Fault):
+            raise error(names, "topics", "Describe on Topic")
+        return families(keys, names)
+
     async def spans(self, lane: Pace, views: Mapping[str, TopicView | Fault]) -> Spans:
         """What every partition keeps: one request for where it begins, one for where it ends."""
         places = [
@@ -88,10 +100,15 @@ class Reader:
         return found
 
     async def groups(
-        self, lane: Pace, keys: Collection[Key], views: Mapping[str, TopicView | Fault], spans: Spans
+        self,
+        lane: Pace,
+        owned: Mapping[Key, Family],
+        views: Mapping[str, TopicView | Fault],
+        spans: Spans,
+        topics: Mapping[Key, Observed | Unread],
     ) -> Mapping[Key, Observed | Unread]:
         """Groups whose topics are there: one request for overrides, and of each coordinator one for members, one for positions."""
-        there = [key for key in keys if split(key)[0] in views]
+        there = [key for key in owned if split(key)[0] in views]
         if not there:
             return {}
         names = sorted({split(key)[1] for key in there})
@@ -109,25 +126,37 @@ class Reader:
         for key in there:
             topic, group = split(key)
             told = _told(views[topic], committed[group], members[group], overrides[group])
+            ladder = ladder_of(owned[key], topics)
             if isinstance(told, Fault):
                 found[key] = unread(told, str(key), f"Describe and Read on Group {group}")
-            elif (seen := self._group(key, told, ends, began)) is not None:
-                found[key] = seen
+            elif isinstance(ladder, Unread):
+                found[key] = ladder
+            else:
+                due = views.get(owned[key].due)
+                looks = [(key, look_at(topic, told.topic, told.committed, told.members, ends, began))]
+                if isinstance(due, TopicView):
+                    back = look_at(owned[key].due, due, told.committed, told.members, ends, began)
+                    looks.append((owned[key].due_key(group), back))
+                if (seen := self._group(looks, told, ladder)) is not None:
+                    found[key] = seen
         return found
 
-    def _group(self, key: Key, told: "_Told", ends: Mapping[Place, int], began: float) -> Observed | None:
+    def _group(
+        self, looks: Sequence[tuple[Key, Look]], told: "_Told", ladder: tuple[Step, ...]
+    ) -> Observed | None:
         """A group is there when it has a position in the topic; positions live and die with the topic."""
-        look = look_at(split(key)[0], told.topic, told.committed, told.members, ends, began)
-        duties = self._keeper.noticed(key, look)
-        if not look.positions:
+        states = [state(self._keeper.noticed(key, look), active=look.active) for key, look in looks]
+        (key, first), findings = looks[0], [self._keeper.remarks(key) for key, _ in looks]
+        if not first.positions:
             return None
         resource: Resource = KafkaGroup(
             key,
-            covered=len(look.positions),
-            positions=state(duties, active=look.active),
+            covered=len(first.positions),
+            positions=worst(states),
+            ladder=ladder,
             **_values(GROUP_CONFIGS, told.overrides),
         )
-        return Observed(resource, told.topic.identity, findings=self._keeper.remarks(key))
+        return Observed(resource, told.topic.identity, findings=tuple(chain.from_iterable(findings)))
 
     async def _overrides(
         self, lane: Pace, kind: str, names: Collection[str]
@@ -150,13 +179,16 @@ async def observe(
 ) -> Mapping[Key, Observed | Unread]:
     """Topics, then groups; absent ones are left out. What topics hold is told where it is asked for."""
     topics = [key.name for key in keys if key.kind == TOPIC]
-    groups = [key for key in keys if key.kind == GROUP]
-    views = await reader.views(lane, [*topics, *(split(key)[0] for key in groups)])
-    sought = views.keys() if counted else {split(key)[0] for key in groups}
+    owned = await reader.families(lane, [key for key in keys if key.kind == GROUP])
+    own = {name for family in owned.values() for name in family.names}
+    read = {*(split(key)[0] for key in owned), *(family.due for family in owned.values() if family.due)}
+    views = await reader.views(lane, {*topics, *read, *own})
+    sought = {*topics, *read} if counted else read
     spans = await reader.spans(lane, {name: view for name, view in views.items() if name in sought})
-    found = dict(await reader.topics(lane, topics, views, spans))
-    found.update(await reader.groups(lane, groups, views, spans))
-    return found
+    found = dict(await reader.topics(lane, {*topics, *own}, views, spans))
+    groups = await reader.groups(lane, owned, views, spans, found)
+    asked = frozenset(keys)
+    return {**{key: seen for key, seen in found.items() if key in asked}, **groups}
 
 
 def _pages(names: list[str]) -> list[list[str]]:

@@ -65,15 +65,37 @@ class KafkaTopic(Resource):
     bears_mark: ClassVar[bool] = False
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Step:
+    """A topic of a group's own, in which its events wait for their next attempt or come back for it."""
+
+    name: str
+    partitions: int | None = None  # None: as many as the group's topic has
+    copies: int | str | None = None
+    configs: tuple[tuple[str, str], ...] = ()  # by Kafka's word, sorted
+
+    def met_by(self, found: "Step") -> bool:
+        """Whether the topic is as it should be; one that has more partitions or other overrides beside is."""
+        enough = self.partitions is None or (found.partitions or 0) >= self.partitions
+        copied = self.copies is None or self.copies == found.copies
+        return self.name == found.name and enough and copied and set(self.configs) <= set(found.configs)
+
+    def __str__(self) -> str:
+        known = {"partitions": self.partitions, "copies": self.copies, **dict(self.configs)}
+        told = ", ".join(f"{word} {value}" for word, value in known.items() if value is not None)
+        return f"{self.name} ({told})" if told else self.name
+
+
 @dataclass(frozen=True)
 class KafkaGroup(Resource):
-    """The positions of a group in one topic, and the configs that the broker keeps for the group."""
+    """The positions of a group in one topic with the topics of its retries, and the configs that the broker keeps for it."""
 
     start: str | None = setting(_AT_CREATION)  # earliest, latest, time or resumed
     start_time: datetime | None = setting(_AT_CREATION)
     start_offsets: tuple[tuple[int, int], ...] | None = setting(_AT_CREATION)  # partition, next offset
     covered: int | None = setting(_GROW_ONLY)  # partitions in which the group has a position
     positions: str | None = setting()  # whether they last: a word of keeping.py
+    ladder: tuple[Step, ...] | None = setting()  # sorted; a step that is not declared any more stays
     consumer_assignment_interval_ms: str | None = setting()
     consumer_heartbeat_interval_ms: str | None = setting()
     consumer_session_timeout_ms: str | None = setting()
@@ -100,6 +122,20 @@ class KafkaGroup(Resource):
     holds_data: ClassVar[bool] = False
     reads: ClassVar[bool] = True
 
+    @classmethod
+    def said(cls, name: str, value: object) -> str:
+        """Topics by their names, each with what it is like."""
+        if name == "ladder" and isinstance(value, tuple):
+            return "; ".join(map(str, value)) or "no topics of its own"
+        return super().said(name, value)
+
+    def meets(self, name: str, found: object) -> bool:
+        """Topics of earlier waits may be there beside those that are declared: somebody may still put events there."""
+        if name != "ladder":
+            return super().meets(name, found)
+        there = found if isinstance(found, tuple) else ()
+        return all(any(step.met_by(each) for each in there) for step in self.ladder or ())
+
     def resumed_at(self, position: str, identity: str) -> Self:
         """The same group, continuing with the first offset that was not settled.
 
@@ -113,7 +149,7 @@ class KafkaGroup(Resource):
 
 
 _NOT_CONFIGS: Final = frozenset(
-    {"partitions", "replicas", "start", "start_time", "start_offsets", "covered", "positions"}
+    {"partitions", "replicas", "start", "start_time", "start_offsets", "covered", "positions", "ladder"}
 )
 # Tools that move partitions write these while they do, and take them away again.
 NEVER_TOUCHED: Final = frozenset(

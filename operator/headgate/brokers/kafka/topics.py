@@ -75,7 +75,7 @@ class Topics:
         if found is None:
             return
         name = change.key.name
-        if change.only_if_empty and (held := await self._holds(name)):
+        if change.only_if_empty and (held := await self.holds(name)):
             raise Refused("NotEmpty", f"{change.key} holds {held} events; it was not deleted")
         failed = await self._delete.ask(name, None)
         if failed is not None and not failed.absent:
@@ -141,7 +141,7 @@ class Topics:
             raise Unavailable("MoveInProgress", text)
         return found
 
-    async def _holds(self, name: str) -> int:
+    async def holds(self, name: str) -> int:
         """Offsets between the first and the next: what compaction or transactions left out is counted too."""
         view = (await self._admin.topics(self._lane, [name]))[name]
         if isinstance(view, Fault):

@@ -4,19 +4,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from headgate.api import DeadLetterQueueSpec, EventTopicSpec
+from headgate.api import ConsumerGroupSpec, DeadLetterQueueSpec, EventTopicSpec
 from headgate.brokers.base import BrokerFacts
-from headgate.brokers.kafka.names import folded
-from headgate.brokers.kafka.resources import group_key, topic_key
-from headgate.brokers.kafka.translate_group import compiled_group
+from headgate.brokers.kafka.names import folded, wait_of
+from headgate.brokers.kafka.resources import KafkaGroup, Step, group_key, topic_key
+from headgate.brokers.kafka.translate_group import NOWHERE, compiled_group
 from headgate.brokers.kafka.translate_queue import compiled_queue
 from headgate.brokers.kafka.translate_topic import compiled_topic
-from headgate.brokers.kafka.values import KafkaGroupNative, KafkaTopicNative
+from headgate.brokers.kafka.values import KafkaConnection, KafkaGroupNative, KafkaTopicNative
 from headgate.core.compiled import Compiled
 from headgate.core.estate import Declared, Ref
 from headgate.core.index import GROUP
 from headgate.core.outcomes import Finding, Outcome
-from headgate.core.resource import Key
+from headgate.core.resource import Key, Resource
 from headgate.core.topology import Queue, Topic, Topology
 
 _NO_TOPICS: Final[Mapping[Ref, KafkaTopicNative]] = {}
@@ -28,8 +28,12 @@ def compile_all(
     facts: BrokerFacts,
     topics: Mapping[Ref, KafkaTopicNative] = _NO_TOPICS,
     groups: Mapping[Ref, KafkaGroupNative] = _NO_GROUPS,
+    connection: KafkaConnection = NOWHERE,
 ) -> Mapping[Ref, Compiled]:
-    """Every topic, queue and group whose references hold; `topics` and `groups` are what they say in Kafka's words."""
+    """Every topic, queue and group whose references hold; `topics` and `groups` are what they say in Kafka's words.
+
+    `connection` is where workers find the servers.
+    """
     no_topic, no_group = KafkaTopicNative(), KafkaGroupNative()
     found: dict[Ref, Compiled] = {}
     for ref, topic in topology.topics.items():
@@ -37,8 +41,9 @@ def compile_all(
     for ref, queue in topology.queues.items():
         found[ref] = compiled_queue(queue, facts)
     for ref, group in topology.groups.items():
-        found[ref] = compiled_group(group, facts, groups.get(ref, no_group))
-    return {**found, **_without_twins(found, (*topology.topics.values(), *topology.queues.values()))}
+        found[ref] = compiled_group(group, facts, groups.get(ref, no_group), connection)
+    named: tuple[Topic | Queue, ...] = (*topology.topics.values(), *topology.queues.values())
+    return {**found, **_without_twins(found, named), **_without_strangers(found, named, topology)}
 
 
 def keys(external_name: str, kind: str, topic: str) -> tuple[Key, ...]:
@@ -59,8 +64,37 @@ def _without_twins(found: Mapping[Ref, Compiled], named: Iterable[Topic | Queue]
     return changed
 
 
+def _without_strangers(
+    found: Mapping[Ref, Compiled], named: Iterable[Topic | Queue], topology: Topology
+) -> Mapping[Ref, Compiled]:
+    """Topics that a group would take for its own are no other's: the group gives way, of two groups the later one."""
+    first = {folded(each.external_name): str(each.declared.ref) for each in named}
+    changed: dict[Ref, Compiled] = {}
+    for ref, group in sorted(topology.groups.items(), key=lambda item: _rank(item[1].declared)):
+        own = [step.name for each in found[ref].resources for step in _steps(each)]
+        topic, name = group.topic.external_name, group.external_name
+        taken = [each.external_name for each in named if wait_of(topic, name, each.external_name) is not None]
+        taken += [each for each in own if first.setdefault(folded(each), str(ref)) != str(ref)]
+        if own and taken:
+            findings = (*found[ref].findings, _stranger(taken[0]))
+            changed[ref] = replace(found[ref], resources=(), binding=None, route=None, findings=findings)
+    return changed
+
+
+def _steps(resource: Resource) -> Iterable[Step]:
+    return (resource.ladder or ()) if isinstance(resource, KafkaGroup) else ()
+
+
+def _stranger(name: str) -> Finding:
+    text = (
+        f"spec.externalName: a topic for its retries is called {name}, and so is one that is declared here for something "
+        "else, dots and underscores being the same; choose another"
+    )
+    return Finding(Outcome.CONFLICT, "NameTaken", text, "spec.externalName")
+
+
 def _rank(
-    declared: Declared[EventTopicSpec] | Declared[DeadLetterQueueSpec],
+    declared: Declared[EventTopicSpec] | Declared[DeadLetterQueueSpec] | Declared[ConsumerGroupSpec],
 ) -> tuple[bool, bool, str, str, str]:
     created = declared.created
     return (

@@ -1,4 +1,4 @@
-"""A ConsumerGroup as positions of a group of Kafka in one topic, with the configs that the broker keeps for it. Pure."""
+"""A ConsumerGroup with its retry policy as positions of a group of Kafka in one topic and topics of its own. Pure."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -8,41 +8,44 @@ from headgate.api.consumergroup import ConsumerGroupSpec
 from headgate.brokers import remarks
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.kafka import translate_common as common
+from headgate.brokers.kafka import translate_ladder as ladder
+from headgate.brokers.kafka.binding import binding
 from headgate.brokers.kafka.keeping import KEPT
-from headgate.brokers.kafka.names import LONGEST, due_topic, retry_topic
-from headgate.brokers.kafka.resources import GROUP_CONFIGS, KafkaGroup, group_key, topic_key
+from headgate.brokers.kafka.resources import GROUP_CONFIGS, KafkaGroup, Step, group_key, topic_key
 from headgate.brokers.kafka.translate_common import Barred
 from headgate.brokers.kafka.translate_topic import partitions_of
-from headgate.brokers.kafka.values import KafkaGroupNative
+from headgate.brokers.kafka.values import KafkaConnection, KafkaGroupNative
 from headgate.core.compiled import Compiled, Note
 from headgate.core.outcomes import Finding
 from headgate.core.retry import waits
 from headgate.core.topology import Group
 
 NONE: Final = KafkaGroupNative()
+NOWHERE: Final = KafkaConnection(())
 _START: Final = {StartFrom.EARLIEST: "earliest", StartFrom.LATEST: "latest", StartFrom.TIME: "time"}
 
 
-def compiled_group(group: Group, facts: BrokerFacts, native: KafkaGroupNative = NONE) -> Compiled:
-    """The group's positions and configs, what it cannot do, and what was computed."""
-    del facts
-    findings = tuple(_findings(group, native))
+def compiled_group(
+    group: Group,
+    facts: BrokerFacts,
+    native: KafkaGroupNative = NONE,
+    connection: KafkaConnection = NOWHERE,
+) -> Compiled:
+    """The group's positions, topics and configs, how its retries work, and what its workers and movers are told."""
+    steps = ladder.steps_of(group, facts, native)
+    findings = (*_findings(group, native), *ladder.name_findings(steps))
     return Compiled(
-        () if findings else (_group(group, native),),
+        () if findings else (_group(group, native, steps),),
         tuple(_notes(group, native)),
         findings,
         {"externalName": group.external_name},
+        binding=None if findings else binding(group, native, connection),
+        retry=ladder.retry_of(group, native),
+        route=None if findings else ladder.route_of(group, steps, native),
     )
 
 
-def ladder(group: Group) -> tuple[str, ...]:
-    """The topics in which events of the group wait to be tried again, and the one in which they come back."""
-    topic, name = group.topic.external_name, group.external_name
-    steps = dict.fromkeys(retry_topic(topic, name, wait) for wait in waits(group.policy))
-    return (*steps, due_topic(topic, name)) if steps else ()
-
-
-def _group(group: Group, native: KafkaGroupNative) -> KafkaGroup:
+def _group(group: Group, native: KafkaGroupNative, steps: tuple[Step, ...]) -> KafkaGroup:
     spec, topic = group.declared.spec, group.topic.external_name
     queue = (topic_key(group.queue.external_name),) if group.queue else ()
     return KafkaGroup(
@@ -52,6 +55,7 @@ def _group(group: Group, native: KafkaGroupNative) -> KafkaGroup:
         start_time=spec.start.time,
         covered=partitions_of(group.topic),
         positions=KEPT,
+        ladder=steps,
         **common.settled(GROUP_CONFIGS, {}, native.configs),
     )
 
@@ -59,14 +63,6 @@ def _group(group: Group, native: KafkaGroupNative) -> KafkaGroup:
 def _findings(group: Group, native: KafkaGroupNative) -> Iterator[Finding]:
     yield from (barred.finding for barred in _barred(group, native))
     yield from common.native_findings(GROUP_CONFIGS, {}, native.configs)
-    for name in ladder(group):
-        if len(name) > LONGEST:
-            text = (
-                f"a topic for its retries would be called {name}, which has {len(name)} characters, and Kafka takes at "
-                f"most {LONGEST}; give the group or its topic a shorter externalName"
-            )
-            yield remarks.refused("NameInvalid", "spec.externalName", text)
-            return
 
 
 def _barred(group: Group, native: KafkaGroupNative) -> Iterator[Barred]:
@@ -92,6 +88,7 @@ def _notes(group: Group, native: KafkaGroupNative) -> Iterator[Note]:
             "first attempt; declare attempts: 1 in the RetryPolicy where it must hold for all"
         )
         yield remarks.approximated("spec.ordering", text)
+    yield from ladder.notes_of(group.policy)
 
 
 def _reading(spec: ConsumerGroupSpec, native: KafkaGroupNative) -> Iterator[Note]:

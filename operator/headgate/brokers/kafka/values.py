@@ -17,6 +17,7 @@ class KafkaGroupNative:
 
     configs: Mapping[str, str | None] = field(default_factory=dict)
     filter_by_worker: bool = False  # the declared filter is left to the worker
+    client_retries: bool = False  # the workers keep the waits themselves, in topics of their own
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ def test_kafkas_words_and_fields_are_the_same_words() -> None:
             "start_offsets",
             "covered",
             "positions",
+            "ladder",
         }
         assert all(name == key.replace(".", "_") for key, name in known.items())
 

@@ -12,15 +12,13 @@ from tests.unit.brokers.kafka.compiling import (
     one_topic,
     queue,
 )
-from tests.unit.core.declare import BILLING, DEAD, MAIN, ORDERS, STANDARD, declare, estate
+from tests.unit.core.declare import BILLING, DEAD, ORDERS, declare
 
 from headgate.brokers.kafka.resources import INHERITED, group_key, topic_key
 from headgate.brokers.kafka.translate import keys
-from headgate.brokers.kafka.translate_group import ladder
 from headgate.brokers.kafka.values import KafkaGroupNative
 from headgate.core.compiled import Effect
 from headgate.core.outcomes import Outcome
-from headgate.core.resolve import resolve
 
 QUEUES: Mapping[str, tuple[dict[str, Any], str, object]] = {
     "letters keep their order": ({}, "partitions", 1),
@@ -163,21 +161,6 @@ def test_a_group_needs_its_topic_and_its_queue() -> None:
     found = one_group(group(deadLetterQueueRef={"name": "dead"}))
     assert found.key == group_key("orders", "billing")
     assert found.needs == (topic_key("orders"), topic_key("dead"))
-
-
-def test_equal_waits_share_a_step_of_the_ladder() -> None:
-    """One topic for each different wait, and one in which events come back."""
-    objects = (
-        declare(ORDERS),
-        declare(STANDARD, attempts=4, backoff={"initial": "2s", "max": "4s"}),
-        declare(BILLING, retryPolicyRef={"name": "standard"}),
-    )
-    found = resolve(estate(*objects), MAIN).groups[BILLING]
-    assert ladder(found) == (
-        "orders-billing-retry-2000",
-        "orders-billing-retry-4000",
-        "orders-billing-due",
-    )
 
 
 def test_objects_are_known_by_name_alone() -> None:
