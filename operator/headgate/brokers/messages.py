@@ -12,8 +12,8 @@ from typing import Protocol
 
 from headgate.api import EventBrokerSpec
 from headgate.brokers.base import Credentials
-from headgate.core.letters import Entry, Event, Letter
-from headgate.core.moves import Delay, Incarnation, Notice
+from headgate.core.letters import Entry, Event, Letter, Reason
+from headgate.core.moves import Delay, Incarnation, Notice, Route
 
 
 class Absent(StrEnum):
@@ -46,6 +46,16 @@ class Watch:
 
     backlog: int  # not done with, those put off among them
     missed: int  # lost unread since the last look, at most
+
+
+@dataclass(frozen=True, slots=True)
+class Ridden:
+    """What became of events whose wait was over."""
+
+    returned: int = 0  # they are with their groups again
+    given_up: tuple[Reason, ...] = ()  # they are dead letters now
+    dropped: int = 0  # without attempts left, let go of as was declared
+    put_off: tuple[str, ...] = ()  # reasons why some are tried again later
 
 
 class Messages(Protocol):
@@ -89,6 +99,14 @@ class Messages(Protocol):
 
     async def extend(self, notices: Sequence[Notice]) -> None:
         """Work on the notices goes on: they do not come again meanwhile. Without it they do after a few seconds."""
+        ...
+
+    async def ride(self, routes: Sequence[Route], limit: int, wait: timedelta) -> Ridden:
+        """Bring up to `limit` events back to their groups whose wait for another attempt is over.
+
+        Waits up to `wait` for the first. What was told is what stands, acknowledged; whoever ends in the midst of it
+        leaves up to `limit` events to be brought back once more. Nothing is done where the broker keeps waits itself.
+        """
         ...
 
     async def watch(self, delays: Collection[Delay] = ()) -> Watch:

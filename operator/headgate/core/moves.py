@@ -35,7 +35,9 @@ class Route:
     identity: str = ""  # of that incarnation; empty: not known, and not checked
     drop: bool = False  # exhausted events are not kept; the loss was acknowledged in the policy
     reap_after: float | None = None  # seconds: stranded events are called in though no worker is there
-    due: str = ""  # the broker object in which events come back whose wait is over; empty: no mover brings them
+    due: str = (
+        ""  # the broker object in which events come back whose wait is over; empty: no mover brings them
+    )
     attempts: int = 0  # after so many failed ones what waits is given up instead; 0: never
     deadline: float | None = None  # seconds after its publication; likewise
 

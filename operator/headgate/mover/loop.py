@@ -1,5 +1,7 @@
 """The mover's loop over one broker: read notices, move what they name, settle them. Knows no broker and no cluster.
 
+Beside that it brings events back whose wait for another attempt is over, where the broker keeps no waits.
+
 A turn reads some notices, fetches all their events, learns which incarnations those came from, writes all dead
 letters and settles the notices. Several turns run side by side. A notice is settled only after its dead letter
 stands, and a dead letter can stand only once: a turn may die anywhere and be repeated by any mover.
@@ -34,6 +36,7 @@ from headgate.mover.meter import Meter
 
 TURNS: Final = 4
 PER_TURN: Final = 125  # 500 in flight
+PER_RIDE: Final = 500  # so many events are brought back twice at most when a mover is killed
 BUDGET: Final = 32 * 2**20  # bytes of events in memory, all turns together
 BELIEVED: Final = timedelta(seconds=25)  # how long beyond the next try the reason of a delay is shown
 EXTEND: Final = 1.5  # seconds after which a turn says that it still works on its notices
@@ -101,6 +104,7 @@ class Mover:
             tasks.create_task(self._reap())
             tasks.create_task(self._extend())
             tasks.create_task(self._listen())
+            tasks.create_task(self._rides())
 
     async def _turns(self) -> None:
         window = Window(PER_TURN, BUDGET // TURNS)
@@ -258,6 +262,23 @@ class Mover:
             if slow():
                 await self._until_done(extend)
             await self._rest(EXTEND)
+
+    async def _rides(self) -> None:
+        """Bring back what is due, one round after the other."""
+
+        async def ride() -> None:
+            routes = [route for route in (self._routes() or {}).values() if route.due]
+            ridden = await self._messages.ride(routes, PER_RIDE, self._pauses.first)
+            self._meter.returned(ridden.returned)
+            for reason in ridden.given_up:
+                self._meter.moved(reason.value, "whole")
+            for _ in range(ridden.dropped):
+                self._meter.dropped(Why.DECLARED.value)
+            for word in ridden.put_off:
+                self._meter.put_off(word)
+
+        while not self._stopping.is_set():
+            await self._until_done(ride)
 
     async def _listen(self) -> None:
         """For as long as the turns go on: who is told to stop has the others hear what comes now."""

@@ -19,6 +19,10 @@ class Meter:
         """A dead letter was written; the body is whole, lost or too-large."""
         self.metrics.mover_captured.labels(reason, body).inc()
 
+    def returned(self, count: int) -> None:
+        """So many events came back to their groups for another attempt."""
+        self.metrics.mover_returned.inc(count)
+
     def repeated(self) -> None:
         """It stood there already."""
         self.metrics.mover_repeats.inc()

@@ -136,6 +136,10 @@ class Metrics:
             "headgate_mover_repeats_total",
             "Dead letters that were there already when they were to be written",
         )
+        self.mover_returned = self._counter(
+            "headgate_mover_returned_total",
+            "Events brought back to their groups after the wait for another attempt",
+        )
         self.mover_failures = self._counter(
             "headgate_mover_failures_total", "Captures put off and tried again, by reason", ("reason",)
         )

@@ -113,15 +113,15 @@ class Admin:
             return found
         return ClusterView(str(found.cluster_id), tuple(sorted(node.id for node in found.nodes)))
 
-    async def names(self, lane: Pace) -> frozenset[str] | Fault:
-        """The names of all topics that we may know of."""
+    async def names(self, lane: Pace) -> Mapping[str, int] | Fault:
+        """The names of all topics that we may know of, and into how many partitions each is split."""
         async with lane.slot():
             try:
                 found = await asyncio.to_thread(self._client.list_topics, timeout=self.timeout)
             except KafkaException as failure:
                 return self._told(_fault(failure.args[0]))
         self.broken.clear()
-        return frozenset(found.topics)
+        return {name: len(each.partitions) for name, each in found.topics.items()}
 
     async def topics(self, lane: Pace, names: Collection[str]) -> Mapping[str, TopicView | Fault]:
         """Identity and partitions of many topics in one request."""
@@ -206,6 +206,16 @@ class Admin:
         if all(isinstance(each, Fault) for each in found.values()):
             self.broken.set()
         return found
+
+    async def trim(self, lane: Pace, offsets: Mapping[Place, int]) -> Mapping[Place, Fault | None]:
+        """Let go of all that is before these offsets."""
+        wanted = [TopicPartition(*place, offset) for place, offset in offsets.items()]
+
+        def send() -> Mapping[Place, Future[Any]]:
+            futures = self._client.delete_records(wanted, **self._both())
+            return {(place.topic, place.partition): future for place, future in futures.items()}
+
+        return await self._write(lane, send)
 
     async def lost(self, often: float = 0.25) -> None:
         """Return when nobody answers any more."""

@@ -11,7 +11,7 @@ from nats import errors
 from nats.aio.msg import Msg
 
 from headgate.brokers.base import BrokerError, Refused, Unreachable
-from headgate.brokers.messages import Absent, Kept, Watch
+from headgate.brokers.messages import Absent, Kept, Ridden, Watch
 from headgate.brokers.nats.bulk import Answer, Ask, Bulk, Pairs
 from headgate.brokers.nats.documents import OWNER
 from headgate.brokers.nats.ears import Ears
@@ -28,7 +28,7 @@ from headgate.brokers.nats.wire import (
     notice_of,
 )
 from headgate.core.letters import Event, Letter
-from headgate.core.moves import Cause, Delay, Incarnation, Notice
+from headgate.core.moves import Cause, Delay, Incarnation, Notice, Route
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
@@ -180,6 +180,12 @@ class NatsMessages:
             await self._tell(msg.reply, b"-NAK")
         await pull.aclose()
         return True
+
+    async def ride(self, routes: Sequence[Route], limit: int, wait: timedelta) -> Ridden:
+        """None: the broker keeps waits itself."""
+        del routes, limit
+        await asyncio.sleep(wait.total_seconds())
+        return Ridden()
 
     async def watch(self, delays: Collection[Delay] = ()) -> Watch:
         """How many advisories wait, and how many may have been lost unread since the last call.

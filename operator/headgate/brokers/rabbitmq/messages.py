@@ -14,7 +14,7 @@ from aio_pika.abc import AbstractChannel
 from aiormq import exceptions as wire
 
 from headgate.brokers.base import BrokerError, Refused
-from headgate.brokers.messages import Absent, Kept, Watch
+from headgate.brokers.messages import Absent, Kept, Ridden, Watch
 from headgate.brokers.pace import Pace
 from headgate.brokers.rabbitmq.amqp import Amqp
 from headgate.brokers.rabbitmq.deaths import UNKNOWN_TIME
@@ -25,7 +25,7 @@ from headgate.brokers.rabbitmq.reading import Reader
 from headgate.brokers.rabbitmq.resources import queue_key
 from headgate.brokers.rabbitmq.streams import Memory
 from headgate.core.letters import Event, Letter
-from headgate.core.moves import Delay, Incarnation, Notice
+from headgate.core.moves import Delay, Incarnation, Notice, Route
 
 
 class RabbitMessages:
@@ -114,6 +114,12 @@ class RabbitMessages:
 
     async def extend(self, notices: Sequence[Notice]) -> None:
         """There are none."""
+
+    async def ride(self, routes: Sequence[Route], limit: int, wait: timedelta) -> Ridden:
+        """None: the broker keeps waits itself."""
+        del routes, limit
+        await asyncio.sleep(wait.total_seconds())
+        return Ridden()
 
     async def watch(self, delays: Collection[Delay] = ()) -> Watch:
         """What the broker has given up and not handed over yet; it loses none of that."""
