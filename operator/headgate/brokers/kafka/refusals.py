@@ -34,6 +34,7 @@ ALREADY_EXISTS: Final = 36
 GROUP_NOT_FOUND: Final = 69
 ACTIVE: Final = frozenset({25, 68, 86})  # somebody is in the group
 LOGIN: Final = frozenset({-169, 33, 34, 58})  # the cluster answers, and lets us in for nothing at all
+DENIED: Final = frozenset({29, 30, 31})  # who may not
 _NAME: Final = "spec.externalName"
 _CREDENTIALS: Final = "spec.kafka.sasl"
 _LEADER: Final = Explained("NoLeader", Sort.OBJECT)
@@ -81,9 +82,7 @@ BY_CODE: Final[Mapping[int, Explained]] = {
     GROUP_NOT_FOUND: Explained("NotFound", Sort.ABSENT),
     100: Explained("NotFound", Sort.ABSENT),
     # who may not
-    29: _DENIED,
-    30: _DENIED,
-    31: _DENIED,
+    **dict.fromkeys(DENIED, _DENIED),
     **dict.fromkeys(LOGIN, _LOGIN),
     # what somebody has to edit
     17: Explained("NameInvalid", field=_NAME, says="choose another"),

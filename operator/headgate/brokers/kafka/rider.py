@@ -18,7 +18,7 @@ from headgate.brokers.base import BrokerError, Refused, Unreachable
 from headgate.brokers.kafka.faults import Fault, error
 from headgate.brokers.kafka.groupviews import Place
 from headgate.brokers.kafka.names import MOVERS
-from headgate.brokers.kafka.refusals import LOGIN, Sort
+from headgate.brokers.kafka.refusals import DENIED, LOGIN, Sort
 from headgate.brokers.kafka.riding import Fate, Outcome, Record, Sent, enveloped, fate, outcomes
 from headgate.brokers.kafka.sending import TOO_LARGE, Sender
 from headgate.brokers.messages import Ridden
@@ -223,11 +223,17 @@ class Rider:
         try:
             answers = consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as failure:
-            raise Unreachable(
-                "CommitLost", f"what was moved is not noted: {failure.args[0].str()}; it is moved again"
-            ) from None
+            raise _uncommitted(Fault(failure.args[0].code(), failure.args[0].str())) from None
         noted = {(each.topic, each.partition) for each in answers or () if each.error is None}
         self._done.update({place: offset for place, offset in done.items() if place in noted})
+
+
+def _uncommitted(fault: Fault) -> BrokerError:
+    """Whatever it was, it passes, but for a right that is missing: partitions are handed to others now and then."""
+    if fault.code in DENIED:
+        return error(fault, f"group {MOVERS}", f"Read on Group {MOVERS}")
+    text = f"how far movers are was not noted: {fault.text}; what was under way is moved again"
+    return Unreachable("TemporarilyUnavailable", text)
 
 
 def _told(fates: Sequence[Fate], faults: Mapping[int, Fault]) -> Ridden:

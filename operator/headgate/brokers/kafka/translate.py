@@ -8,10 +8,10 @@ from headgate.api import ConsumerGroupSpec, DeadLetterQueueSpec, EventTopicSpec
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.kafka.names import folded, wait_of
 from headgate.brokers.kafka.resources import KafkaGroup, Step, group_key, topic_key
-from headgate.brokers.kafka.translate_group import NOWHERE, compiled_group
+from headgate.brokers.kafka.translate_group import compiled_group
 from headgate.brokers.kafka.translate_queue import compiled_queue
 from headgate.brokers.kafka.translate_topic import compiled_topic
-from headgate.brokers.kafka.values import KafkaConnection, KafkaGroupNative, KafkaTopicNative
+from headgate.brokers.kafka.values import KafkaGroupNative, KafkaTopicNative
 from headgate.core.compiled import Compiled
 from headgate.core.estate import Declared, Ref
 from headgate.core.index import GROUP
@@ -28,12 +28,8 @@ def compile_all(
     facts: BrokerFacts,
     topics: Mapping[Ref, KafkaTopicNative] = _NO_TOPICS,
     groups: Mapping[Ref, KafkaGroupNative] = _NO_GROUPS,
-    connection: KafkaConnection = NOWHERE,
 ) -> Mapping[Ref, Compiled]:
-    """Every topic, queue and group whose references hold; `topics` and `groups` are what they say in Kafka's words.
-
-    `connection` is where workers find the servers.
-    """
+    """Every topic, queue and group whose references hold; `topics` and `groups` are what they say in Kafka's words."""
     no_topic, no_group = KafkaTopicNative(), KafkaGroupNative()
     found: dict[Ref, Compiled] = {}
     for ref, topic in topology.topics.items():
@@ -41,7 +37,7 @@ def compile_all(
     for ref, queue in topology.queues.items():
         found[ref] = compiled_queue(queue, facts)
     for ref, group in topology.groups.items():
-        found[ref] = compiled_group(group, facts, groups.get(ref, no_group), connection)
+        found[ref] = compiled_group(group, facts, groups.get(ref, no_group))
     named: tuple[Topic | Queue, ...] = (*topology.topics.values(), *topology.queues.values())
     return {**found, **_without_twins(found, named), **_without_strangers(found, named, topology)}
 

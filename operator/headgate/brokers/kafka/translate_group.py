@@ -9,29 +9,22 @@ from headgate.brokers import remarks
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.kafka import translate_common as common
 from headgate.brokers.kafka import translate_ladder as ladder
-from headgate.brokers.kafka.binding import binding
 from headgate.brokers.kafka.keeping import KEPT
 from headgate.brokers.kafka.resources import GROUP_CONFIGS, KafkaGroup, Step, group_key, topic_key
 from headgate.brokers.kafka.translate_common import Barred
 from headgate.brokers.kafka.translate_topic import partitions_of
-from headgate.brokers.kafka.values import KafkaConnection, KafkaGroupNative
+from headgate.brokers.kafka.values import KafkaGroupNative
 from headgate.core.compiled import Compiled, Note
 from headgate.core.outcomes import Finding
 from headgate.core.retry import waits
 from headgate.core.topology import Group
 
 NONE: Final = KafkaGroupNative()
-NOWHERE: Final = KafkaConnection(())
 _START: Final = {StartFrom.EARLIEST: "earliest", StartFrom.LATEST: "latest", StartFrom.TIME: "time"}
 
 
-def compiled_group(
-    group: Group,
-    facts: BrokerFacts,
-    native: KafkaGroupNative = NONE,
-    connection: KafkaConnection = NOWHERE,
-) -> Compiled:
-    """The group's positions, topics and configs, how its retries work, and what its workers and movers are told."""
+def compiled_group(group: Group, facts: BrokerFacts, native: KafkaGroupNative = NONE) -> Compiled:
+    """The group's positions, topics and configs, how its retries work, and what movers are told."""
     steps = ladder.steps_of(group, facts, native)
     findings = (*_findings(group, native), *ladder.name_findings(steps))
     return Compiled(
@@ -39,7 +32,6 @@ def compiled_group(
         tuple(_notes(group, native)),
         findings,
         {"externalName": group.external_name},
-        binding=None if findings else binding(group, native, connection),
         retry=ladder.retry_of(group, native),
         route=None if findings else ladder.route_of(group, steps, native),
     )

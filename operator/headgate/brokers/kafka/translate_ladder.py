@@ -4,7 +4,7 @@ Kafka hands an event out once and has no delay, so a wait is a topic of its own:
 counted from when the broker got it, and is due in the order in which it came.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
@@ -123,17 +123,3 @@ def route_of(group: Group, steps: tuple[Step, ...], native: KafkaGroupNative) ->
         attempts=policy.attempts if rides else 0,
         deadline=policy.deadline.total_seconds() if rides and policy.deadline else None,
     )
-
-
-def retry_files(group: Group, native: KafkaGroupNative) -> Mapping[str, str]:
-    """What a worker is told of its retries."""
-    topic, name, policy = group.topic.external_name, group.external_name, group.policy
-    declared = waits(policy)
-    rides = bool(declared) and not native.client_retries
-    return {
-        "retry-mechanism": CLIENT if native.client_retries else RETRY_TOPICS,
-        "retry-waits": ",".join(map(format_duration, declared)),
-        "retry-topics": ",".join(retry_topic(topic, name, wait) for wait in declared),
-        "retry-topic-suffix": f"-{name}-retry" if native.client_retries and declared else "",
-        "due-topic": due_topic(topic, name) if rides else "",
-    }

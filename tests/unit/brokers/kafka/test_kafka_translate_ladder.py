@@ -8,18 +8,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.brokers.kafka.compiling import THREE, compiled, group, one_group
-from tests.unit.core.declare import BILLING, DEAD, MAIN, ORDERS, STANDARD, declare, estate
+from tests.unit.brokers.kafka.compiling import compiled, group, one_group
+from tests.unit.core.declare import BILLING, DEAD, ORDERS, STANDARD, declare
 
-from headgate.brokers.kafka.binding import BINDING_KEYS
 from headgate.brokers.kafka.names import due_topic, retry_topic, wait_of
 from headgate.brokers.kafka.resources import KafkaGroup, Step
-from headgate.brokers.kafka.translate import compile_all
-from headgate.brokers.kafka.values import KafkaConnection, KafkaGroupNative
+from headgate.brokers.kafka.values import KafkaGroupNative
 from headgate.core.compiled import Compiled
 from headgate.core.estate import Ref
 from headgate.core.outcomes import Outcome
-from headgate.core.resolve import resolve
 from headgate.core.resource import differences
 
 CLIENT = KafkaGroupNative(client_retries=True)
@@ -154,35 +151,6 @@ def test_movers_are_told_where_events_come_back() -> None:
     alone = retrying(policy, CLIENT).route
     assert alone is not None
     assert (alone.due, alone.attempts, alone.deadline) == ("", 0, None)
-
-
-def test_workers_are_told_everything_in_files() -> None:
-    """Every key is explained, and the waits stand in the order of the attempts."""
-    where = KafkaConnection(("kafka-0:9092", "kafka-1:9092"), sasl="SCRAM-SHA-512", tls=True)
-    objects = (declare(ORDERS), declare(DEAD), declare(BILLING, deadLetterQueueRef={"name": "dead"}))
-    files = _binding(objects, where)
-    assert set(BINDING_KEYS) == {*files, "ca.crt"}
-    assert files["servers"] == "kafka-0:9092,kafka-1:9092"
-    assert (files["security-protocol"], files["sasl-mechanism"]) == ("SASL_SSL", "SCRAM-SHA-512")
-    assert (files["source-topic"], files["due-topic"]) == ("orders", "orders-billing-due")
-    assert files["retry-waits"] == "1s,2s,4s,8s"
-    assert files["retry-topics"].split(",")[1] == "orders-billing-retry-2000"
-    assert (files["group-id"], files["dead-letter-topic"]) == ("billing", "dead")
-    assert files["retry-topic-suffix"] == ""
-
-
-def test_workers_that_keep_the_waits_are_told_the_suffix() -> None:
-    """What a framework has to be configured with."""
-    files = retrying({"attempts": 2, "backoff": {"initial": "2s"}}, CLIENT).binding
-    assert files is not None
-    assert (files["retry-mechanism"], files["retry-topic-suffix"]) == ("Client", "-billing-retry")
-    assert (files["retry-topics"], files["due-topic"]) == ("orders-billing-retry-2000", "")
-
-
-def _binding(objects: tuple[Any, ...], where: KafkaConnection) -> Mapping[str, str]:
-    found = compile_all(resolve(estate(*objects), MAIN), THREE, connection=where)[BILLING].binding
-    assert found is not None
-    return found
 
 
 TAKEN: Mapping[str, tuple[Ref, str]] = {
