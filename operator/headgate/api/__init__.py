@@ -73,6 +73,9 @@ from headgate.api.eventtopic import (
     NativeTopic,
     Retention,
 )
+from headgate.api.kafka import KafkaCluster, Sasl, SaslMechanism
+from headgate.api.kafka_group import FilterBy, KafkaRetry, NativeKafkaGroup, RetryDriver
+from headgate.api.kafka_topic import UNMANAGED, NativeKafkaTopic
 from headgate.api.kinds import (
     API_VERSION,
     CATEGORY,
@@ -149,6 +152,7 @@ __all__ = [
     "MOST_ATTEMPTS",
     "NAME_FITS",
     "SAME_NAMESPACE",
+    "UNMANAGED",
     "VERSION",
     "AckPolicy",
     "AdoptionPolicy",
@@ -184,7 +188,10 @@ __all__ = [
     "External",
     "FieldError",
     "Filter",
+    "FilterBy",
     "Freshness",
+    "KafkaCluster",
+    "KafkaRetry",
     "Key",
     "Kind",
     "Lag",
@@ -199,6 +206,8 @@ __all__ = [
     "Naming",
     "NativeAllowed",
     "NativeGroup",
+    "NativeKafkaGroup",
+    "NativeKafkaTopic",
     "NativeNatsGroup",
     "NativeNatsTopic",
     "NativeRabbitGroup",
@@ -226,12 +235,15 @@ __all__ = [
     "Republish",
     "Retention",
     "RetryAction",
+    "RetryDriver",
     "RetryMatch",
     "RetryPolicySpec",
     "RetryPolicyStatus",
     "RetryRule",
     "RetryStatus",
     "Rule",
+    "Sasl",
+    "SaslMechanism",
     "Scaling",
     "ScalingMode",
     "ScalingStatus",

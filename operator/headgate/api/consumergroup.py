@@ -18,6 +18,7 @@ from headgate.api.common import (
     Word,
 )
 from headgate.api.eventtopic import Subject
+from headgate.api.kafka_group import NativeKafkaGroup
 from headgate.api.nats_group import NativeNatsGroup
 from headgate.api.rabbitmq import NativeRabbitGroup
 from headgate.api.rules import (
@@ -172,6 +173,9 @@ class NativeGroup(ApiModel):
 
     nats: NativeNatsGroup | None = Field(
         default=None, description="Settings of the durable pull consumer. Left out: the server's own."
+    )
+    kafka: NativeKafkaGroup | None = Field(
+        default=None, description="Settings of the group of Kafka. Left out: the broker's own."
     )
     rabbitmq: NativeRabbitGroup | None = Field(
         default=None, description="Settings of the quorum queue. Left out: the server's own."

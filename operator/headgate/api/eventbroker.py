@@ -16,6 +16,7 @@ from headgate.api.common import (
     SecretRef,
     Word,
 )
+from headgate.api.kafka import KafkaCluster
 from headgate.api.rabbitmq import RabbitConnection
 from headgate.api.rules import (
     BROKER_FIXED,
@@ -29,7 +30,13 @@ from headgate.api.rules import (
 from headgate.api.tls import Tls
 from headgate.api.types import Capped, Duration, DurationText, Flag, Int, ListOf, Text
 
-BROKER_BLOCKS: Final = ("nats", "rabbitmq")  # one field of the spec per broker that works
+BROKER_BLOCKS: Final = ("nats", "kafka", "rabbitmq")  # one field of the spec per broker that works
+
+
+def credentials_field(connection: ApiModel) -> str:
+    """Where in its block a connection names the Secret to log in with."""
+    return str(getattr(connection, "credentials_field", "credentialsSecretRef"))
+
 
 _SERVER: Final = Text(
     "^(nats|tls|ws|wss)://[^@/ ]+$",
@@ -95,6 +102,11 @@ class NativeAllowed(ApiModel):
         default=None,
         max_length=64,
         description="Fields of native.nats that objects of other namespaces may set. At most 64. Left out: none.",
+    )
+    kafka: Annotated[tuple[Word, ...], ListOf("set")] | None = Field(
+        default=None,
+        max_length=64,
+        description="Fields of native.kafka that objects of other namespaces may set. At most 64. Left out: none.",
     )
     rabbitmq: Annotated[tuple[Word, ...], ListOf("set")] | None = Field(
         default=None,
@@ -204,6 +216,9 @@ class EventBrokerSpec(ApiModel):
 
     nats: NatsConnection | None = Field(
         default=None, description="A NATS cluster with JetStream. Left out: the broker is of another kind."
+    )
+    kafka: KafkaCluster | None = Field(
+        default=None, description="A Kafka cluster. Left out: the broker is of another kind."
     )
     rabbitmq: RabbitConnection | None = Field(
         default=None,

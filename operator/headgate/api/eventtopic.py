@@ -19,6 +19,7 @@ from headgate.api.common import (
     Storage,
     WhenFull,
 )
+from headgate.api.kafka_topic import NativeKafkaTopic
 from headgate.api.nats_topic import NativeNatsTopic
 from headgate.api.rabbitmq import NativeRabbitTopic
 from headgate.api.rules import (
@@ -124,6 +125,9 @@ class NativeTopic(ApiModel):
 
     nats: NativeNatsTopic | None = Field(
         default=None, description="Settings of the JetStream stream. Left out: the server's own."
+    )
+    kafka: NativeKafkaTopic | None = Field(
+        default=None, description="Configs of the topic of Kafka. Left out: the broker's own."
     )
     rabbitmq: NativeRabbitTopic | None = Field(
         default=None, description="Settings of the exchange and its stream. Left out: the server's own."

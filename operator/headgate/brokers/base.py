@@ -141,6 +141,7 @@ class Traits:
     """What the engine has to know of a kind of broker beside its objects; each is a fact, and all have a default."""
 
     pressure: Pressure = STANDARD  # how hard it may be pressed where the EventBroker does not say
+    at_once: int = 32  # changes under way at the same time; what goes out in batches likes more
     releases: frozenset[str] = frozenset()  # kinds of custom resources that let go of what they keep
     no_notices: str = ""  # how dead letters come about where it raises none; empty where it does
 

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from headgate.brokers.kafka import binding as kafka
 from headgate.brokers.nats import binding as nats
 from headgate.brokers.rabbitmq import binding as rabbitmq
 
 BINDINGS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
-    {"NATS": nats.BINDING_KEYS, "RabbitMQ": rabbitmq.BINDING_KEYS}
+    {"NATS": nats.BINDING_KEYS, "Kafka": kafka.BINDING_KEYS, "RabbitMQ": rabbitmq.BINDING_KEYS}
 )
 
 

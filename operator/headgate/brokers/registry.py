@@ -44,6 +44,18 @@ def _nats_carrier() -> Carrier:
     return NatsCarrier()
 
 
+def _kafka() -> Driver:
+    from headgate.brokers.kafka.driver import KafkaDriver  # noqa: PLC0415  (see above)
+
+    return KafkaDriver()
+
+
+def _kafka_carrier() -> Carrier:
+    from headgate.brokers.kafka.carrier import KafkaCarrier  # noqa: PLC0415  (see above)
+
+    return KafkaCarrier()
+
+
 def _rabbitmq() -> Driver:
     from headgate.brokers.rabbitmq.driver import RabbitDriver  # noqa: PLC0415  (see above)
 
@@ -57,23 +69,25 @@ def _rabbitmq_carrier() -> Carrier:
 
 
 DRIVERS: Final[Mapping[str, Driver]] = Lazily(
-    nats=_nats, rabbitmq=_rabbitmq
+    nats=_nats, kafka=_kafka, rabbitmq=_rabbitmq
 )  # by the field of the EventBroker that declares one
-CARRIERS: Final[Mapping[str, Carrier]] = Lazily(nats=_nats_carrier, rabbitmq=_rabbitmq_carrier)  # likewise
+CARRIERS: Final[Mapping[str, Carrier]] = Lazily(
+    nats=_nats_carrier, kafka=_kafka_carrier, rabbitmq=_rabbitmq_carrier
+)  # likewise
 
 
 def carrier_of(spec: EventBrokerSpec) -> Carrier:
     """How to reach the events in the broker that the spec declares."""
-    return CARRIERS[_block(spec, CARRIERS)]
+    return CARRIERS[_block(spec)]
 
 
 def driver_of(spec: EventBrokerSpec) -> Driver:
     """The driver of the broker that the spec declares."""
-    return DRIVERS[_block(spec, DRIVERS)]
+    return DRIVERS[_block(spec)]
 
 
-def _block(spec: EventBrokerSpec, known: Mapping[str, object]) -> str:
-    for block in known:
+def _block(spec: EventBrokerSpec) -> str:
+    for block in DRIVERS:
         if getattr(spec, block) is not None:
             return block
-    raise Refused("BrokerMissing", f"spec: say how to reach the broker in one of {', '.join(known)}")
+    raise Refused("BrokerMissing", f"spec: say how to reach the broker in one of {', '.join(DRIVERS)}")

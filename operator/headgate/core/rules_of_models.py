@@ -70,6 +70,11 @@ RULES: Final = (
         "An address is a scheme, a host and a port. Credentials are in the Secret that credentialsSecretRef names.",
     ),
     _rule(
+        rules.TOKENS_FOR_BEARERS,
+        "Tokens come from somewhere",
+        "sasl.tokenURL is who gives out tokens, which only mechanism: OAUTHBEARER uses.",
+    ),
+    _rule(
         rules.RETENTION_BOUNDED,
         "Retention has an end",
         "At least one of maxAge and maxBytes is there, so that nobody fills a disk by accident.",

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
-from headgate.api import EventBrokerSpec
+from headgate.api import ApiModel, EventBrokerSpec
 from headgate.api.common import SecretRef
-from headgate.api.eventbroker import BROKER_BLOCKS
+from headgate.api.eventbroker import BROKER_BLOCKS, credentials_field
 from headgate.brokers.base import (
     Broker,
     BrokerError,
@@ -24,11 +24,8 @@ from headgate.core.estate import Declared
 from headgate.kube.errors import Forbidden, KubeError, NotFound
 from headgate.kube.values import Secret
 
-FIELDS: Final = {  # of a connection, by what is wrong with it
-    "AuthenticationFailed": "credentialsSecretRef",
-    "CredentialsInvalid": "credentialsSecretRef",
-    "TLSFailed": "tls",
-}
+LOGIN: Final = frozenset({"AuthenticationFailed", "CredentialsInvalid"})  # the credentials, likewise
+TLS_FAILED: Final = "TLSFailed"
 UNCONNECTED: Final = frozenset(
     {"ConnectFailed", "ConnectTimeout"}
 )  # the addresses, however the broker calls them
@@ -147,7 +144,7 @@ class Link:
         )
         tls = connection.tls
         values = await self._secret(
-            declared, f"{block}.credentialsSecretRef", connection.credentials_secret_ref
+            declared, f"{block}.{credentials_field(connection)}", connection.credentials_secret_ref
         )
         ca = await self._secret(declared, f"{block}.tls.caSecretRef", tls and tls.ca_secret_ref)
         client = await self._secret(declared, f"{block}.tls.clientSecretRef", tls and tls.client_secret_ref)
@@ -188,14 +185,21 @@ def _same(known: BrokerError, error: BrokerError) -> bool:
 
 def _located(spec: EventBrokerSpec, error: BrokerError, driver: Driver | None) -> BrokerError:
     """The error with the field in front that somebody has to look at."""
-    field = FIELDS.get(error.reason)
-    if error.reason in UNCONNECTED and driver is not None:
-        field = driver.addresses
     block = next((name for name in BROKER_BLOCKS if getattr(spec, name) is not None), "")
-    if field is None or str(error).startswith("spec."):
+    field = _field(getattr(spec, block, None), error.reason, driver)
+    if not field or f"spec.{block}." in str(error):
         return error
     kind = Refused if isinstance(error, Refused) else Unreachable
     return kind(error.reason, f"spec.{block}.{field}: {error}")
+
+
+def _field(connection: ApiModel | None, reason: str, driver: Driver | None) -> str:
+    """Of a connection, by what is wrong with it."""
+    if connection is not None and reason in LOGIN:
+        return credentials_field(connection)
+    if reason in UNCONNECTED and driver is not None:
+        return driver.addresses
+    return "tls" if reason == TLS_FAILED else ""
 
 
 def _ca(secret: Mapping[str, bytes]) -> bytes:

@@ -27,7 +27,6 @@ from headgate.kube.errors import Conflict, Fenced, KubeError
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 32  # changes of one wave; the adapter has its own bound beside it
 STAYING = frozenset({Outcome.REFUSED, Outcome.BLOCKED, Outcome.WAITING, Outcome.CONFLICT, Outcome.LOST})
 
 
@@ -68,7 +67,9 @@ class Portion:
         if self._link.broker is not None:
             made_for = {change.owner for change in made.changes if change.action is Action.CREATE}
             self._shared.unrecorded.update(i.intent.ref for i in ready if i.intent.owner in made_for)
-            effects = await enforce(self._link.broker, made.changes, AT_ONCE, self._shared.may_act)
+            effects = await enforce(
+                self._link.broker, made.changes, self._link.traits.at_once, self._shared.may_act
+            )
         self._count(effects)
         standings = _standings(made, effects)
         await self._report(ready, standings, effects, reread=full)

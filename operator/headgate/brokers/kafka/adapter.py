@@ -14,6 +14,7 @@ from headgate.brokers.kafka.faults import Fault, error
 from headgate.brokers.kafka.groups import Groups
 from headgate.brokers.kafka.keeper import Keeper
 from headgate.brokers.kafka.laddering import Laddering
+from headgate.brokers.kafka.letterbox import Letterbox
 from headgate.brokers.kafka.login import second_settings, settings
 from headgate.brokers.kafka.positions import Positions
 from headgate.brokers.kafka.reading import Reader, observe
@@ -25,7 +26,7 @@ from headgate.brokers.kafka.writing import Writer
 from headgate.brokers.pace import Pace
 from headgate.core import defaults
 from headgate.core.changes import Change
-from headgate.core.progress import Capture, Progress
+from headgate.core.progress import Capture, Holding, Progress
 from headgate.core.resource import Key, Observed, Unread
 
 _TYPE: Final = "Kafka"
@@ -57,6 +58,7 @@ class KafkaBroker:
         laddering = Laddering(self._admin, self._requests, look, topics)
         self._writer = Writer(topics, Groups(*parts, keeper, laddering))
         self._positions = Positions(self._admin, self._second, self._reader, keeper, watching)
+        self._letterbox = Letterbox(self._reader, watching)
 
     async def facts(self) -> BrokerFacts:
         """What the cluster says of itself, and the feature levels on which its brokers have agreed."""
@@ -85,6 +87,10 @@ class KafkaBroker:
     async def progress(self, groups: Collection[Key]) -> Mapping[Key, Progress | Unread]:
         """How far groups are; absent ones are left out."""
         return await self._positions.progress(groups)
+
+    async def dead_letters(self, queues: Collection[Key]) -> Mapping[Key, Holding | Unread]:
+        """What topics of dead letters hold; absent ones are left out."""
+        return await self._letterbox.dead_letters(queues)
 
     async def capture(self) -> Capture | None:
         """Kafka says nothing about events that were given up, so nothing keeps notices."""

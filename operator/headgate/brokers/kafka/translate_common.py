@@ -144,7 +144,7 @@ def native_findings(
             text = "Kafka has no config of that name that Headgate knows of; check how it is written, or leave it out"
             yield refused("InvalidSetting", field, text)
         elif key in portable and value is not None:
-            text = f"{portable[key]} speaks of it; declare it there, or null here to have it left alone"
+            text = f"{portable[key]} speaks of it; declare it there, or Unmanaged here to have it left alone"
             yield refused("InvalidSetting", field, text)
 
 

@@ -9,6 +9,7 @@ from headgate.brokers import remarks
 from headgate.brokers.base import BrokerFacts
 from headgate.brokers.kafka import translate_common as common
 from headgate.brokers.kafka import translate_ladder as ladder
+from headgate.brokers.kafka.binding import binding
 from headgate.brokers.kafka.keeping import KEPT
 from headgate.brokers.kafka.resources import GROUP_CONFIGS, KafkaGroup, Step, group_key, topic_key
 from headgate.brokers.kafka.translate_common import Barred
@@ -34,6 +35,7 @@ def compiled_group(group: Group, facts: BrokerFacts, native: KafkaGroupNative = 
         {"externalName": group.external_name},
         retry=ladder.retry_of(group, native),
         route=None if findings else ladder.route_of(group, steps, native),
+        binding=None if findings else binding(group, steps, native),
     )
 
 
@@ -54,6 +56,7 @@ def _group(group: Group, native: KafkaGroupNative, steps: tuple[Step, ...]) -> K
 
 def _findings(group: Group, native: KafkaGroupNative) -> Iterator[Finding]:
     yield from (barred.finding for barred in _barred(group, native))
+    yield from (finding for finding, _ in remarks.foreign(group.declared.spec.native, "kafka"))
     yield from common.native_findings(GROUP_CONFIGS, {}, native.configs)
 
 
@@ -73,6 +76,7 @@ def _barred(group: Group, native: KafkaGroupNative) -> Iterator[Barred]:
 def _notes(group: Group, native: KafkaGroupNative) -> Iterator[Note]:
     spec = group.declared.spec
     yield from (barred.note for barred in _barred(group, native))
+    yield from (note for _, note in remarks.foreign(spec.native, "kafka"))
     yield from _reading(spec, native)
     if spec.ordering is not Ordering.NONE and waits(group.policy):
         text = (

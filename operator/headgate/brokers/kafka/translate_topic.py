@@ -71,6 +71,7 @@ def _findings(topic: Topic, facts: BrokerFacts, native: KafkaTopicNative) -> Ite
     spec = topic.declared.spec
     yield from common.name_findings(topic.external_name)
     yield from common.replica_findings(topic.replicas, facts)
+    yield from (finding for finding, _ in remarks.foreign(spec.native, "kafka"))
     yield from (barred.finding for barred in _barred(spec))
     yield from common.native_findings(TOPIC_CONFIGS, PORTABLE, native.configs)
     yield from _copies(topic, facts, native)
@@ -120,6 +121,7 @@ def _barred(spec: EventTopicSpec) -> Iterator[Barred]:
 def _notes(topic: Topic) -> Iterator[Note]:
     spec = topic.declared.spec
     yield from (barred.note for barred in _barred(spec))
+    yield from (note for _, note in remarks.foreign(spec.native, "kafka"))
     yield from common.retention_notes(spec.retention, spec.partitions or 1)
     if spec.compaction is Compaction.LATEST_PER_KEY:
         text = "older events of a key stay until Kafka cleans up, and one without a key is refused to its publisher"
