@@ -129,9 +129,10 @@ def adoption_unwanted(case: Case) -> Finding | None:
 
 def adoption_differs(case: Case) -> Finding | None:
     """The object exists and may be taken over only as it is, which is not as declared."""
-    if case.strange is None or case.claim.adoption is not AdoptionPolicy.IF_MATCHES or not case.diffs:
+    diffs = [diff for diff in case.diffs if diff.field not in case.claim.desired.kept_up]
+    if case.strange is None or case.claim.adoption is not AdoptionPolicy.IF_MATCHES or not diffs:
         return None
-    listed = "; ".join(f"{diff.word} is {diff.was}, declared {diff.will}" for diff in case.diffs)
+    listed = "; ".join(f"{diff.word} is {diff.was}, declared {diff.will}" for diff in diffs)
     return Finding(
         Outcome.CONFLICT,
         "ExistsAndDiffers",

@@ -64,6 +64,11 @@ class KafkaTopic(Resource):
 
     bears_mark: ClassVar[bool] = False
 
+    @classmethod
+    def word(cls, name: str) -> str:
+        """Configs are called as in Kafka."""
+        return _WORDS.get(name, name)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Step:
@@ -121,6 +126,12 @@ class KafkaGroup(Resource):
     bears_mark: ClassVar[bool] = False
     holds_data: ClassVar[bool] = False
     reads: ClassVar[bool] = True
+    kept_up: ClassVar[frozenset[str]] = frozenset({"covered", "positions"})
+
+    @classmethod
+    def word(cls, name: str) -> str:
+        """Configs are called as in Kafka."""
+        return _WORDS.get(name, name)
 
     @classmethod
     def said(cls, name: str, value: object) -> str:
@@ -165,6 +176,7 @@ def _words(kind: type[Resource]) -> Mapping[str, str]:
 
 TOPIC_CONFIGS: Final = _words(KafkaTopic)  # Kafka's word: field
 GROUP_CONFIGS: Final = _words(KafkaGroup)
+_WORDS: Final = {name: key for known in (TOPIC_CONFIGS, GROUP_CONFIGS) for key, name in known.items()}
 
 
 def normal(key: str, value: str) -> str:

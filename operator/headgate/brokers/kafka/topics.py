@@ -1,5 +1,8 @@
 """Carries out one change of one topic; changes that come together go out together. Decides nothing."""
 
+from dataclasses import replace
+from typing import Final
+
 from headgate.brokers.base import Refused, Unavailable, Unreachable
 from headgate.brokers.kafka.admin import EARLIEST, LATEST, Admin, NewTopicView, TopicView
 from headgate.brokers.kafka.ages import Point
@@ -12,7 +15,9 @@ from headgate.brokers.kafka.second import Second
 from headgate.brokers.kafka.settling import Settling, there
 from headgate.brokers.pace import Pace
 from headgate.core.changes import Change
-from headgate.core.resource import Diff, Key, Observed, Unread, differences
+from headgate.core.resource import Diff, Key, Observed, Stats, Unread, differences
+
+_NOTHING: Final = Stats(messages=0, head=0)  # what a topic holds that was just made
 
 
 class Topics:
@@ -49,7 +54,7 @@ class Topics:
             return await self._found_instead(change, desired)
         made = await self._settled(desired, "its creation")
         self._made[name] = made.identity
-        return made
+        return replace(made, stats=_NOTHING)
 
     async def update(self, change: Change, desired: KafkaTopic) -> Observed:
         """Make a topic what it should be, one request for each sort of difference."""
