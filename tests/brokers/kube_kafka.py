@@ -177,13 +177,14 @@ def topic(**more: Any) -> Json:
 
 
 def group(of: str, **more: Any) -> Json:
-    """The spec of a group that reads a topic from the beginning."""
-    return {
+    """The spec of a group that reads a topic from the beginning; None leaves a field out."""
+    spec = {
         "topicRef": {"name": of},
         "start": {"from": "Earliest"},
         "retryPolicyRef": {"name": ONCE},
         **more,
     }
+    return {key: value for key, value in spec.items() if value is not None}
 
 
 def queue(**more: Any) -> Json:

@@ -66,7 +66,8 @@ async def test_an_estate_becomes_ready(
         await estate.put("EventTopic", "orders", spec)
         await estate.put("DeadLetterQueue", "dead", queue())
         binding = {"configMapName": "billing-binding"}
-        await estate.put("ConsumerGroup", "billing", group("orders", binding=binding))
+        spec = group("orders", binding=binding, retryPolicyRef=None, deadLetterQueueRef={"name": "dead"})
+        await estate.put("ConsumerGroup", "billing", spec)
         for kind, each in (
             ("EventTopic", "orders"),
             ("DeadLetterQueue", "dead"),
@@ -78,12 +79,20 @@ async def test_an_estate_becomes_ready(
         assert configs["retention.ms"] == HOUR
         assert configs["retention.bytes"] == str(32 << 20)
         assert configs["compression.type"] == "zstd"
-        assert await home.hand.positions("billing") == {("orders", 0): 0, ("orders", 1): 0}
+        waits = [f"orders-billing-retry-{wait}000" for wait in (1, 2, 4, 8)]
+        assert await home.hand.names() == {"orders", "dead", "orders-billing-due", *waits}
+        found = await home.hand.positions("billing")
+        assert {place: found[place] for place in found if place[0] == "orders"} == {
+            ("orders", 0): 0,
+            ("orders", 1): 0,
+        }
         main = await estate.status("EventBroker", "main")
         assert (main["type"], main["serverVersion"]) == ("Kafka", version.rpartition(".")[0])
         assert main["identity"]
         files = (await api.get(f"/api/v1/namespaces/{namespace}/configmaps/billing-binding"))["data"]
-        assert (files["topics"], files["group-id"]) == ("orders", "billing")
+        assert (files["topics"], files["group-id"]) == ("orders,orders-billing-due", "billing")
+        assert files["retry-topics"] == ",".join(waits)
+        assert files["dead-letter-topic"] == "dead"
         assert files["bootstrap-servers"] == server.bootstrap
         await estate.says("DeadLetterQueue", "dead", "NoNoticeNeeded", about="Capturing", status="True")
         assert home.operator.complaints == []

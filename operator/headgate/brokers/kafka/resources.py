@@ -126,7 +126,7 @@ class KafkaGroup(Resource):
     bears_mark: ClassVar[bool] = False
     holds_data: ClassVar[bool] = False
     reads: ClassVar[bool] = True
-    kept_up: ClassVar[frozenset[str]] = frozenset({"covered", "positions"})
+    kept_up: ClassVar[frozenset[str]] = frozenset({"covered", "ladder", "positions"})
 
     @classmethod
     def word(cls, name: str) -> str:
