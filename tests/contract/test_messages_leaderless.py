@@ -114,3 +114,40 @@ async def test_a_mover_that_may_not_listen_says_so(servers: Run, caplog: pytest.
         listening.cancel()
         await messages.aclose()
         await account.client.close()
+
+
+_ALL = "{ user: all, password: b }"
+
+
+def _logins(denied: str) -> str:
+    """A mover that logs in as nobody may publish but what is denied; a shop that may do all."""
+    return f"authorization {{ users: [{{ user: a, password: b, permissions: {{ publish: {{ deny: {denied} }} }} }}, {_ALL}] }}\nno_auth_user: a"
+
+
+async def test_what_may_not_be_put_in_again_is_said_and_is_put_in_once_it_may(
+    servers: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with nats_cluster(servers, "nats-mute", size=COPIES, config=_logins('"$JS.EVENT.>"')) as cluster:
+        client = await nats.connect(list(cluster.urls), user="all", password="b", max_reconnect_attempts=-1)
+        account = Patient(cluster.url, client)
+        await account.stream(ADVISORIES_NAME, *ADVISORY_SUBJECTS, num_replicas=COPIES)
+        messages = account.messages()
+        listening = asyncio.create_task(messages.listen())
+
+        async def complained() -> bool:
+            """Announced just before the leader goes, so that nobody can tell whether it was kept."""
+            await account.give_up(1)
+            await account.api(f"STREAM.LEADER.STEPDOWN.{ADVISORIES_NAME}")
+            return any("cannot be put in again" in each.message for each in caplog.records)
+
+        await until("it is said", complained, limit=60, every=0.5)
+        for node in cluster.nodes:
+            await node.reload(_logins('"nothing"'))
+
+        async def put_in() -> bool:
+            return any("put in again what was announced" in each.message for each in caplog.records)
+
+        await until("it is put in", put_in, limit=60)
+        listening.cancel()
+        await messages.aclose()
+        await client.close()
