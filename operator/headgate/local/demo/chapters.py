@@ -25,7 +25,6 @@ FEWER_AFTER = 90.0  # seconds in which fewer replicas are found to be enough, a 
 AWAY = 4.0  # seconds without a broker
 NOTICED = 5.5  # seconds from the first waiting event to its workload being scaled
 AFTER_IDLE = 10.0  # seconds in which looks at the lag find out that a group was idle long enough
-HELD_UP = 20.0  # seconds of events that come again: a look ago, and before an event that waits for its retry
 PAID, CREATED, SHIPPED = "published-paid", "published-created", "published-shipments"
 SOURCES = {"billing": (PAID,), "search": (PAID, CREATED), "notifications": (SHIPPED,)}
 
@@ -202,6 +201,7 @@ async def retention(play: Play) -> None:
 async def durable(play: Play) -> None:
     """Somebody deletes a durable by hand."""
     stage = play.stage
+    remembered = await stage.settled("billing")
     before = await stage.broker.durable("orders", "billing")
     play.do("nats consumer rm orders billing, behind the operator's back")
     await stage.broker.drop("orders", "billing")
@@ -213,8 +213,8 @@ async def durable(play: Play) -> None:
     after = await stage.broker.durable("orders", "billing")
     play.saw(promises.within("deleted durable: there again", RESYNC + 1, took))
     if before is not None:
-        most = round(HELD_UP * STEADY)
-        play.saw(promises.returned(position(before), position(after) if after else None, most))
+        told = max(0, position(before).settled - remembered)
+        play.saw(promises.returned(position(before), position(after) if after else None, told))
 
 
 async def restart(play: Play) -> None:
