@@ -146,15 +146,18 @@ def may_wait(lag: Lag, replicas: int) -> bool:
     return lag.sight is Sight.STALE and (waits or bool(lag.arriving or lag.level or lag.growing))
 
 
-@given(observations, states, rules, st.floats(0, 50_000), st.integers(0, COUNT - 1))
-def test_a_fuller_partition_never_gets_fewer(
-    seen: Observation, state: State, rule: Rule, more: float, number: int
+@given(observations, states, rules, st.floats(0, 50_000))
+def test_a_fullest_partition_that_gets_fuller_never_gets_fewer(
+    seen: Observation, state: State, rule: Rule, more: float
 ) -> None:
+    """Of another one that is not exact: what comes to a late group is thought to fall to partitions as what waits does,
+    so that the busiest one looks a little less busy beside it, which may make a step to the next number of replicas.
+    """
     first = seen.loads[0]
     if first.lag.spread is None:
         return
     pending = list(first.lag.spread.pending)
-    pending[number] += more
+    pending[pending.index(max(pending))] += more
     fuller = replace(first, lag=replace(first.lag, spread=replace(first.lag.spread, pending=tuple(pending))))
     grown = replace(seen, loads=(fuller, *seen.loads[1:]))
     assert decide(grown, state, rule)[0].desired >= decide(seen, state, rule)[0].desired
