@@ -267,7 +267,6 @@ class Mover:
         """Bring back what is due, one round after the other."""
 
         async def ride() -> None:
-            routes = [route for route in (self._routes() or {}).values() if route.due]
             ridden = await self._messages.ride(routes, PER_RIDE, self._pauses.first)
             self._meter.returned(ridden.returned)
             for reason in ridden.given_up:
@@ -278,7 +277,10 @@ class Mover:
                 self._meter.put_off(word)
 
         while not self._stopping.is_set():
-            await self._until_done(ride)
+            if routes := [route for route in (self._routes() or {}).values() if route.due]:
+                await self._until_done(ride)
+            else:
+                await self._rest(self._pauses.first.total_seconds())
 
     async def _listen(self) -> None:
         """For as long as the turns go on: who is told to stop has the others hear what comes now."""
