@@ -150,8 +150,10 @@ def may_wait(lag: Lag, replicas: int) -> bool:
 def test_a_fullest_partition_that_gets_fuller_never_gets_fewer(
     seen: Observation, state: State, rule: Rule, more: float
 ) -> None:
-    """Of another one that is not exact: what comes to a late group is thought to fall to partitions as what waits does,
-    so that the busiest one looks a little less busy beside it, which may make a step to the next number of replicas.
+    """Of another one it is not exact.
+
+    What comes to a late group is thought to fall to partitions as what waits does, so that the busiest one looks a
+    little less busy beside it, which may make a step to the next number of replicas.
     """
     first = seen.loads[0]
     if first.lag.spread is None:
