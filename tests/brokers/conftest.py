@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from tests.broker_servers import kafka_cluster, kafka_server, rabbitmq_server
-from tests.kube.conftest import crds, namespace_of  # noqa: F401  (fixtures here too)
+from tests.brokers.kube_rabbitmq import Home, at_home
+from tests.kube.conftest import NamespaceOf, crds, namespace_of  # noqa: F401  (fixtures here too)
 
 from headgate.local.cache import Say
+from headgate.local.client import Client
+from headgate.local.cluster import Cluster
 from headgate.local.kafka import LocalKafka, LocalKafkaCluster
-from headgate.local.rabbitmq import LocalRabbit
+from headgate.local.rabbitmq import SUITES, LocalRabbit
 from headgate.local.run import Run
 
 CONTRACT = ("figures", "letters", "objects", "settings", "terms", "words")
@@ -18,7 +21,6 @@ pytest.register_assert_rewrite(
     *(f"tests.contract.{name}" for name in CONTRACT),
     "tests.brokers.contract_kafka",
     "tests.brokers.contract_rabbitmq",
-    "tests.brokers.kube_rabbitmq",
 )
 
 
@@ -61,3 +63,24 @@ async def rabbitmq_newest(servers: Run, aloud: Say) -> AsyncIterator[LocalRabbit
     """The newest RabbitMQ that Debian has."""
     async with rabbitmq_server(servers, "rabbitmq-newest", suite="forky", say=aloud) as server:
         yield server
+
+
+@pytest_asyncio.fixture(scope="module", params=SUITES)
+async def home(
+    cluster: Cluster,
+    api: Client,
+    servers: Run,
+    namespace_of: NamespaceOf,  # noqa: F811  (the fixture above)
+    aloud: Say,
+    request: pytest.FixtureRequest,
+) -> AsyncIterator[Home]:
+    """A RabbitMQ of each version, one after the other, with an operator and a namespace."""
+    suite, what = str(request.param), request.module.__name__.rpartition("_")[2]
+    name = f"kube-{what}-{suite}"
+    async with (
+        rabbitmq_server(servers, f"{name}-server", suite=suite, say=aloud) as server,
+        at_home(
+            cluster, api, servers, server, await namespace_of("main"), name, env={"HEADGATE_GRACE": "4s"}
+        ) as found,
+    ):
+        yield found

@@ -119,3 +119,9 @@ async def policies(hand: Hand, name: str) -> dict[str, Json]:
     """Policies with the name of an object in theirs."""
     found = await hand.ask("GET", f"policies/{hand.vhost}")
     return {each["name"]: each for each in found if f":{name}:" in each["name"]}
+
+
+async def held(hand: Hand, name: str) -> int:
+    """How many messages a queue holds, counted at once."""
+    totals = "disable_stats=true&enable_queue_totals=true"
+    return int((await hand.ask("GET", f"queues/{hand.vhost}/{name}?{totals}")).get("messages") or 0)

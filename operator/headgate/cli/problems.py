@@ -78,7 +78,10 @@ def _translated(estate: Estate, driver: Driver | None) -> Iterator[tuple[Ref, Fi
     for broker in estate.brokers:
         for ref, compiled in driver.compile(resolve(estate, broker), NEWEST, estate.installation).items():
             yield from ((ref, finding) for finding in compiled.findings)
+            told = {finding.field for finding in compiled.findings}
             for note in compiled.notes:
+                if note.effect is Effect.REFUSED and note.field in told:
+                    continue
                 outcome = Outcome.REFUSED if note.effect is Effect.REFUSED else Outcome.WARNING
                 yield ref, Finding(outcome, "Unsupported", note.message, note.field)
 
@@ -92,7 +95,8 @@ def _problem(manifests: Manifests, ref: Ref, finding: Finding, there: Ref | None
     """What is not among the files may be in the cluster, so that is only said."""
     elsewhere = finding.rule == NOT_OPEN.id and there is not None and there not in manifests.places
     severity = Severity.WARNING if elsewhere else _severity(finding)
-    return Problem(manifests.places[ref], ref, finding.field, finding.rule, severity, finding.message)
+    message = finding.message.removeprefix(f"{finding.field}: ")  # which stands in front of it anyhow
+    return Problem(manifests.places[ref], ref, finding.field, finding.rule, severity, message)
 
 
 def _severity(finding: Finding) -> Severity:

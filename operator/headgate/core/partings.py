@@ -10,6 +10,8 @@ from headgate.core.outcomes import Finding, Outcome
 from headgate.core.resource import Observed
 from headgate.core.safety import named, origin_of, owns
 
+NOT_EMPTY: Final = "NotEmpty"
+
 
 @dataclass(frozen=True, slots=True)
 class Parting:
@@ -37,7 +39,7 @@ class Parting:
         """Whether what stays is told that nobody wants it any more; what was there before us is left as it is."""
         recorded = self.farewell.record.identity
         same = recorded in ("", self.found.identity)
-        return self.farewell.lets_go and self.kept and self.ours and same and self.origin is Origin.CREATED
+        return self.farewell.lets_go and self.ours and same and self.origin is Origin.CREATED
 
     @property
     def ours(self) -> bool:
@@ -100,7 +102,7 @@ def not_empty(parting: Parting) -> Finding | None:
     if parting.farewell.policy is not DeletionPolicy.DELETE_IF_EMPTY or not parting.found.stats.messages:
         return None
     return Finding(
-        Outcome.WARNING, "NotEmpty", f"{parting.farewell.key} is not empty and was left in the broker"
+        Outcome.WARNING, NOT_EMPTY, f"{parting.farewell.key} is not empty and was left in the broker"
     )
 
 

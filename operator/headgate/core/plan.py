@@ -9,7 +9,7 @@ from headgate.api import DeletionPolicy, Mode, Origin
 from headgate.core.changes import Action, Change, Plan, Standing
 from headgate.core.claims import Claim, Farewell, Owner, Record
 from headgate.core.outcomes import Finding, Outcome
-from headgate.core.partings import PARTING_CHECKS, Parting
+from headgate.core.partings import NOT_EMPTY, PARTING_CHECKS, Parting
 from headgate.core.resource import (
     Diff,
     FieldClass,
@@ -321,9 +321,10 @@ def _last_standing(parting: Parting, finding: Finding | None, action: Action | N
 
 
 def _last_action(parting: Parting, finding: Finding | None) -> Action | None:
-    if parting.kept:
-        return Action.RELEASE if parting.released else None
-    return Action.DELETE if finding is None else None
+    if finding is None and not parting.kept:
+        return Action.DELETE
+    stays_for_its_content = finding is not None and finding.reason == NOT_EMPTY
+    return Action.RELEASE if (parting.kept or stays_for_its_content) and parting.released else None
 
 
 def _last_change(parting: Parting, action: Action) -> Change:

@@ -164,7 +164,7 @@ def deletion_policy(spec: Any) -> DeletionPolicy:  # noqa: ANN401  (as above)
 
 def lets_go(declared: Declared[Any], traits: Traits) -> bool:
     """Whether something has to be done in the broker also where what is there is kept; not by who only looked."""
-    kept = declared.spec.deletion_policy is DeletionPolicy.RETAIN
+    kept = declared.spec.deletion_policy is not DeletionPolicy.DELETE  # or may be, for what it holds
     watching = getattr(declared.spec, "mode", None) in {Mode.PLAN, Mode.OBSERVE}
     return declared.ref.kind in traits.releases and kept and not watching
 

@@ -255,6 +255,18 @@ def test_the_shop_is_all_that_its_broker_can_do(capsys: pytest.CaptureFixture[st
     assert validate(capsys, "-f", str(SHOP), "--broker-type", "nats") == (0, [])
 
 
+def test_what_of_the_shop_another_broker_cannot_do_is_said_once_for_each_field(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code, said = validate(capsys, "-f", str(SHOP), "--broker-type", "rabbitmq")
+    fields = ("spec.keyBuckets", "spec.native.nats", "spec.whenFull")
+    assert code == 1
+    refused = [line for line in said if "[warning]" not in line]
+    assert [sum(f" {field}: " in line for line in refused) for field in fields] == [1, 1, 1]
+    assert len(refused) == 3
+    assert not any("before RabbitMQ 4.3" in line for line in said)  # at its newest
+
+
 def test_an_unknown_kind_of_broker_is_a_mistake_of_the_command_line(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -63,6 +63,18 @@ FAREWELLS: dict[str, Parting] = {
         [Action.DELETE],
         [],
     ),
+    "what stays for what it holds is let go of": (
+        farewell(policy=DeletionPolicy.DELETE_IF_EMPTY, record=created(), lets_go=True),
+        seen(stats=Stats(messages=3)),
+        [Action.RELEASE],
+        [(WARNING, "NotEmpty")],
+    ),
+    "what goes because it holds nothing need not be let go of": (
+        farewell(policy=DeletionPolicy.DELETE_IF_EMPTY, record=created(), lets_go=True),
+        seen(stats=Stats(messages=0)),
+        [Action.DELETE],
+        [],
+    ),
     "what is ours is deleted": (farewell(record=created()), seen(), [Action.DELETE], []),
     "what is gone already needs no deleting": (farewell(record=created()), {}, [], []),
     "what carries no mark stays": (

@@ -25,6 +25,8 @@ from headgate.core.progress import Capture, Holding, Progress
 from headgate.core.resource import Key, Observed, Unread
 
 _TYPE: Final = "RabbitMQ"
+_LOOK: Final = 0.5  # seconds that one look takes at most
+Queues = Mapping[str, Json]
 _ENOUGH: Final = 3  # nodes assumed of a cluster that keeps their number to itself
 
 
@@ -55,10 +57,12 @@ class RabbitBroker:
         self._letterbox = Letterbox(self._reader, self._watching, amqp)
         self._handover = Handover()
         self._ledgers: dict[str, Ledger] = {}
+        self._counts: tuple[float, Queues, Queues] | None = None
 
     async def facts(self) -> BrokerFacts:
         """What the server says about itself, and the identity that was given to this virtual host."""
         found = await self._reader.overview(self._requests)
+        await self._reader.look_for_host(self._requests)
         shared = await self._reader.one(self._requests, UNROUTED)
         stream = shared.queues.get(replay_name(UNROUTED.name))
         version = str(found.get("rabbitmq_version", ""))
@@ -84,7 +88,10 @@ class RabbitBroker:
 
     async def apply(self, change: Change) -> Observed | None:
         """One change of one exchange or queue."""
-        return await self._writer.apply(change)
+        try:
+            return await self._writer.apply(change)
+        finally:
+            self._counts = None
 
     async def release(self, key: Key, identity: str) -> None:
         """Keep a queue with all it holds, and let nothing more come to it."""
@@ -94,14 +101,22 @@ class RabbitBroker:
         """How far queues are; absent ones are left out."""
         if not groups:
             return {}
-        live, collected = await asyncio.gather(
-            self._reader.queues(self._watching), self._reader.collected(self._watching)
-        )
+        live, collected = await self._counted()
         for gone in self._ledgers.keys() - live.keys():
             del self._ledgers[gone]
         return {
             key: self._progress(key, live, collected.get(key.name, {})) for key in groups if key.name in live
         }
+
+    async def _counted(self) -> tuple[Queues, Queues]:
+        """All queues, now and as collected. One look at all groups asks in many calls and gets one answer."""
+        now = asyncio.get_running_loop().time()
+        if self._counts is None or now - self._counts[0] > _LOOK:
+            live, collected = await asyncio.gather(
+                self._reader.queues(self._watching), self._reader.collected(self._watching)
+            )
+            self._counts = (now, live, collected)
+        return self._counts[1:]
 
     def _progress(self, key: Key, live: Mapping[str, Json], collected: Json) -> Progress | Unread:
         queue = live[key.name]

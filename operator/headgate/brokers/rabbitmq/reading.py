@@ -36,6 +36,15 @@ class Reader:
         self._level = level_of(str(found.get("rabbitmq_version", "")))
         return found
 
+    async def look_for_host(self, lane: Pace) -> None:
+        """Refused where the virtual host is not there; this exchange is in every one."""
+        path = self.api.path("exchanges", "amq.topic")
+        if await self.api.find(lane, path, {"disable_stats": "true"}) is None:
+            raise Refused(
+                "VirtualHostMissing",
+                f"spec.rabbitmq.vhost: there is no virtual host {self.api.virtual_host}; make it, or name another one",
+            )
+
     async def level(self, lane: Pace) -> int:
         """Of the server's version, as it was seen last."""
         if self._level is None:
