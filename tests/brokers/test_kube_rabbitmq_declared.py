@@ -137,7 +137,7 @@ async def test_a_group_that_is_deleted_if_empty_goes_or_is_left_without_getting_
         await home.estate.gone("ConsumerGroup", name, limit=40)
     assert {"empty-by", "full-by"} & await home.hand.names("queues") == {"full-by"}
     assert await bindings(home.hand, "full-by") == set()
-    assert "NotEmpty" in home.operator.log
+    assert "queue/full-by is not empty and was left in the broker" in home.operator.log
 
 
 async def test_an_exchange_and_a_queue_of_somebody_else_are_taken_over_where_that_is_asked_for(
@@ -223,27 +223,29 @@ async def test_a_queue_of_another_type_under_the_name_is_left_as_it_is(home: Hom
     assert (await home.hand.seen("classic"))["type"] == "classic"
 
 
-BROKERS: dict[str, tuple[dict[str, Any], str, str]] = {
-    "another virtual host": ({"vhost": "nowhere"}, "VirtualHostMissing", "spec.rabbitmq.vhost"),
+BROKERS: dict[str, tuple[dict[str, Any], str, str, str]] = {
+    "another virtual host": ({"vhost": "nowhere"}, "Ready", "VirtualHostMissing", "spec.rabbitmq.vhost"),
     "a Secret that is not there": (
         {"credentialsSecretRef": {"name": "none"}},
+        "Ready",
         "SecretNotFound",
         "spec.rabbitmq.credentialsSecretRef",
     ),
     "a port that nobody listens on": (
         {"managementURL": "http://127.0.0.1:1"},
+        "Reachable",
         "ConnectFailed",
         "spec.rabbitmq.managementURL",
     ),
 }
 
 
-@pytest.mark.parametrize(("block", "reason", "told"), BROKERS.values(), ids=BROKERS)
+@pytest.mark.parametrize(("block", "about", "reason", "told"), BROKERS.values(), ids=BROKERS)
 async def test_an_event_broker_that_cannot_be_reached_says_which_field_is_wrong(
-    home: Home, block: dict[str, Any], reason: str, told: str
+    home: Home, block: dict[str, Any], about: str, reason: str, told: str
 ) -> None:
     await home.estate.put("EventBroker", "wrong", home.broker(rabbitmq=block))
-    assert told in await home.estate.says("EventBroker", "wrong", reason, limit=30)
+    assert told in await home.estate.says("EventBroker", "wrong", reason, about=about, limit=30)
     await home.estate.delete("EventBroker", "wrong")
     await home.estate.gone("EventBroker", "wrong", limit=30)
 
