@@ -1,6 +1,7 @@
 """The definitions on a real API server: every example is answered as it says, and what is fixed stays fixed."""
 
 import asyncio
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -44,6 +45,18 @@ def examples(folder: str) -> list[Any]:
 async def test_accepted(text: str, kubectl: Kubectl) -> None:
     """A good example is taken."""
     await kubectl.apply(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(path.read_text(), id=f"{path.parent.name} {path.stem}".replace("-", " "))
+        for path in sorted((ROOT / "examples" / "migration").glob("*/*.yaml"))
+    ],
+)
+async def test_counterparts_accepted(text: str, kubectl: Kubectl) -> None:
+    """What stands in for an example of another operator is taken, in whatever namespace."""
+    await kubectl.apply(re.sub(r"(?m)^  namespace: .*\n", "", text))
 
 
 @pytest.mark.parametrize("text", examples("invalid"))
