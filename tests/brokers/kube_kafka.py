@@ -19,6 +19,7 @@ from confluent_kafka.admin import (
 from tests.kube.estate import OWNER, Estate, Json
 from tests.kube.operator import Operator, operator
 
+from headgate.brokers.kafka.admin import LATEST
 from headgate.local.client import Client
 from headgate.local.cluster import Cluster
 from headgate.local.kafka import LocalKafka, LocalKafkaCluster
@@ -62,8 +63,21 @@ class Hand:
         """Set a config by hand; None takes it away."""
         how = AlterConfigOpType.DELETE if value is None else AlterConfigOpType.SET
         entry = ConfigEntry(key, value, incremental_operation=how)
-        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
-        await self._done(lambda: self._admin.incremental_alter_configs([resource])[resource])
+        await self._alter(ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry]))
+
+    async def throttle(self, topic: str, brokers: int, rate: int | None) -> None:
+        """Have copies of a topic be made at so many bytes a second, and no more slowly than otherwise where that is None."""
+        how = AlterConfigOpType.DELETE if rate is None else AlterConfigOpType.SET
+        for side in ("leader", "follower"):
+            entry = ConfigEntry(
+                f"{side}.replication.throttled.rate", str(rate or ""), incremental_operation=how
+            )
+            for number in range(1, brokers + 1):
+                where = ConfigResource(ResourceType.BROKER, str(number), incremental_configs=[entry])
+                await self._alter(where)
+            await self.override(
+                topic, f"{side}.replication.throttled.replicas", None if rate is None else "*"
+            )
 
     async def make(self, topic: str, partitions: int = 1, **configs: str) -> None:
         """Make a topic by hand; `_` stands for a dot."""
@@ -75,6 +89,13 @@ class Hand:
         """Delete a topic by hand."""
         await self._done(lambda: self._admin.delete_topics([topic], operation_timeout=_WAIT)[topic])
 
+    async def ends(self, topic: str) -> dict[int, int]:
+        """The next offset of each partition."""
+        places = [TopicPartition(topic, number) for number in range(await self.partitions(topic))]
+        asked: dict[TopicPartition, Any] = dict.fromkeys(places, LATEST)
+        found = await asyncio.to_thread(lambda: self._admin.list_offsets(asked))
+        return {place.partition: found[place].result(_WAIT).offset for place in places}
+
     async def drop_group(self, group: str) -> None:
         """Delete all positions of a group by hand."""
         await self._done(lambda: self._admin.delete_consumer_groups([group])[group])
@@ -85,15 +106,15 @@ class Hand:
         found: Any = await self._done(lambda: self._admin.list_consumer_group_offsets([asked])[group])
         return {(each.topic, each.partition): each.offset for each in found.topic_partitions}
 
-    async def publish(self, topic: str, count: int, age: float = 0.0) -> None:
-        """So many events, one partition after the other."""
-        await asyncio.to_thread(self._publish, topic, count, age)
+    async def publish(self, topic: str, count: int, age: float = 0.0, size: int = 1) -> None:
+        """So many events of so many bytes."""
+        await asyncio.to_thread(self._publish, topic, count, age, size)
 
-    def _publish(self, topic: str, count: int, age: float) -> None:
+    def _publish(self, topic: str, count: int, age: float, size: int) -> None:
         producer = Producer({"bootstrap.servers": self._bootstrap, "log_level": 0})
         moment = round((time.time() - age) * 1000)
         for number in range(count):
-            producer.produce(topic, f"{number}".encode(), timestamp=moment)
+            producer.produce(topic, f"{number}".encode().ljust(size), timestamp=moment)
         assert producer.flush(_WAIT) == 0
 
     async def settle(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
@@ -123,6 +144,9 @@ class Hand:
             yield consumer
         finally:
             await asyncio.to_thread(consumer.close)
+
+    async def _alter(self, what: ConfigResource) -> None:
+        await self._done(lambda: self._admin.incremental_alter_configs([what])[what])
 
     async def _topic(self, topic: str) -> Any:
         return (await asyncio.to_thread(self._admin.list_topics, topic, _WAIT)).topics[topic]

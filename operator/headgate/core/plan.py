@@ -230,12 +230,18 @@ def _change(case: Case, findings: Iterable[Finding]) -> Change | None:
         Action.ADOPT if unmarked or not case.ours else Action.UPDATE,
         case.key,
         claim.owner,
-        after=_with_resets(desired, case.diffs),
+        after=_with_resets(_reminded(case), case.diffs),
         before=found.resource,
         diffs=case.diffs,
         identity=found.identity,
         replaces=found.lapsed,
     )
+
+
+def _reminded(case: Case) -> Resource:
+    """What is declared, with what is remembered of it."""
+    known = case.ours and not case.renewed
+    return case.claim.desired.reminded(case.claim.record.checkpoint if known else "")
 
 
 def _with_resets(desired: Resource, diffs: Iterable[Diff]) -> Resource:

@@ -59,6 +59,7 @@ class Resource:
 
     holds_data: ClassVar[bool] = True  # a vanished one is a loss that a person has to see
     reads: ClassVar[bool] = False  # it is how a group reads the topic that it needs first
+    resumes: ClassVar[str] = "PositionResumed"  # why one that was gone continues where it was
     kept_up: ClassVar[frozenset[str]] = frozenset()  # settings that say how it is, not what somebody chose
     bears_mark: ClassVar[bool] = True  # the broker has room for its owner's mark
 
@@ -91,6 +92,11 @@ class Resource:
     def meets(self, name: str, found: object) -> bool:
         """Whether what the broker has is what is declared; a subclass overrides it for what may be more than that."""
         return bool(getattr(self, name) == found)
+
+    def reminded(self, position: str) -> "Resource":
+        """The same object, told of the last position that was seen; for readers that can lose a part of theirs."""
+        del position
+        return self
 
     def resumed_at(self, position: str, identity: str) -> "Resource":
         """The same object, made anew to continue after the given position; only positions of readers do that.

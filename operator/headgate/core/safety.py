@@ -204,7 +204,7 @@ def reader_resumed(case: Case) -> Finding | None:
         f"{case.key} was gone and continues after position {case.claim.record.checkpoint}, the last one seen settled: "
         "events after it may be handled again, none is left out"
     )
-    return Finding(Outcome.WARNING, "PositionResumed", message)
+    return Finding(Outcome.WARNING, case.claim.desired.resumes, message)
 
 
 def reader_restarted(case: Case) -> Finding | None:

@@ -287,7 +287,7 @@ class Portion:
     def _count(self, effects: Effects) -> None:
         for change in effects.done:
             for diff in change.diffs:
-                self._shared.metrics.drift_fields.labels(change.key.kind, diff.field).inc()
+                self._shared.metrics.drift_fields.labels(change.key.kind, diff.word).inc()
             log.info("%s %s for %s%s", change.action, change.key, change.owner, _fields(change.diffs))
 
 

@@ -16,6 +16,7 @@ from headgate.brokers.kafka.keeper import Keeper
 from headgate.brokers.kafka.laddering import Laddering
 from headgate.brokers.kafka.letterbox import Letterbox
 from headgate.brokers.kafka.login import second_settings, settings
+from headgate.brokers.kafka.pages import Pages
 from headgate.brokers.kafka.positions import Positions
 from headgate.brokers.kafka.reading import Reader, observe
 from headgate.brokers.kafka.second import Second
@@ -58,7 +59,8 @@ class KafkaBroker:
         laddering = Laddering(self._admin, self._requests, look, topics)
         self._writer = Writer(topics, Groups(*parts, keeper, laddering))
         self._positions = Positions(self._admin, self._second, self._reader, keeper, watching)
-        self._letterbox = Letterbox(self._reader, watching)
+        pages = Pages(partial(second_settings, connection, credentials, timeout), timeout)
+        self._letterbox = Letterbox(self._reader, watching, pages)
 
     async def facts(self) -> BrokerFacts:
         """What the cluster says of itself, and the feature levels on which its brokers have agreed."""
@@ -103,6 +105,7 @@ class KafkaBroker:
     async def aclose(self) -> None:
         """Let go of the connections; librdkafka closes its own when nobody holds it."""
         await self._second.aclose()
+        await self._letterbox.aclose()
 
     async def _looked(self, keys: Mapping[Key, None]) -> Mapping[Key, Observed | Unread | None]:
         found = await observe(self._reader, self._requests, keys, counted=False)

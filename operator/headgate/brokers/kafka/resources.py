@@ -126,6 +126,7 @@ class KafkaGroup(Resource):
     bears_mark: ClassVar[bool] = False
     holds_data: ClassVar[bool] = False
     reads: ClassVar[bool] = True
+    resumes: ClassVar[str] = "OffsetsExpired"
     kept_up: ClassVar[frozenset[str]] = frozenset({"covered", "ladder", "positions"})
 
     @classmethod
@@ -146,6 +147,10 @@ class KafkaGroup(Resource):
             return super().meets(name, found)
         there = found if isinstance(found, tuple) else ()
         return all(any(step.met_by(each) for each in there) for step in self.ladder or ())
+
+    def reminded(self, position: str) -> Self:
+        """The same group with where it was: some of its positions may have expired."""
+        return replace(self, start_offsets=parsed(position)) if position else self
 
     def resumed_at(self, position: str, identity: str) -> Self:
         """The same group, continuing with the first offset that was not settled.

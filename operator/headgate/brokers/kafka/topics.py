@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
-from headgate.brokers.base import Refused, Unavailable, Unreachable
+from headgate.brokers.base import Ongoing, Refused, Unreachable
 from headgate.brokers.kafka.admin import EARLIEST, LATEST, Admin, NewTopicView, TopicView
 from headgate.brokers.kafka.ages import Point
 from headgate.brokers.kafka.batching import Batch
@@ -142,8 +142,7 @@ class Topics:
 
         found = await self._settling.shown(desired.key, enough, what)
         if found is None or list(differences(desired, found.resource)):
-            text = f"{desired.key}: its copies are being moved between brokers; the rest is as declared"
-            raise Unavailable("MoveInProgress", text)
+            raise Ongoing("MoveInProgress", _moving(desired, found))
         return found
 
     async def holds(self, name: str) -> int:
@@ -155,6 +154,17 @@ class Topics:
         first = await self._admin.offsets(self._lane, dict.fromkeys(places, EARLIEST))
         last = await self._admin.offsets(self._lane, dict.fromkeys(places, LATEST))
         return sum(_offset(last[place], name) - _offset(first[place], name) for place in places)
+
+
+def _moving(desired: KafkaTopic, found: Observed | None) -> str:
+    """How far copies are, in steps."""
+    there_now = (
+        found.resource.replicas if found is not None and isinstance(found.resource, KafkaTopic) else "?"
+    )
+    return (
+        f"{desired.key}: copies are being moved between brokers: partitions have {there_now} of {desired.replicas}; the rest "
+        "is as declared"
+    )
 
 
 def _new(desired: KafkaTopic) -> NewTopicView:

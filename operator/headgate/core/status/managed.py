@@ -24,6 +24,7 @@ from headgate.core.status.account import ManagedAccount
 from headgate.core.status.verdict import Course, Trial, Verdict, course_aspects, judge, lost_before, said
 
 REMEMBERED: Final = timedelta(hours=1)  # for which status says that a reader came back at a position
+RESUMED: Final = frozenset({"PositionResumed", "PositionUnknown", "OffsetsExpired"})  # how it came back
 _NOTHING: Final = ManagedStatus()
 _STANDING_CONDITIONS: Final = (Outcome.CONFLICT, Outcome.BLOCKED)
 
@@ -148,7 +149,7 @@ def _drift(account: ManagedAccount) -> Iterator[Aspect]:
 
 def _resumed(trial: Trial) -> Iterator[Aspect]:
     """A reader that came back is told for a while, so that people who look later still see it."""
-    found = next((f for f in trial.planned if f.reason in ("PositionResumed", "PositionUnknown")), None)
+    found = next((f for f in trial.planned if f.reason in RESUMED), None)
     before = find(trial.before, "Resumed")
     if found is not None:
         yield yes("Resumed", found.reason, found.message)
