@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from tests.brokers.kafka.worlds import INHERITED, KafkaWorld, changed, created, deleted
+from tests.brokers.kafka.worlds import INHERITED, KafkaWorld, changed, deleted
 
 from headgate.brokers.base import Unavailable
 from headgate.brokers.kafka.resources import KafkaTopic, topic_key
@@ -60,9 +60,8 @@ async def test_what_was_just_written_is_never_read_as_it_was_before(trio: KafkaW
 
     async def life(number: int) -> None:
         wanted = KafkaTopic(topic_key(trio.fresh(f"stale{number}")), partitions=1, replicas=2)
-        made = await trio.broker.apply(created(wanted))
+        made = await trio.made(wanted)
         assert await trio.read(wanted.key) == made
-        assert made is not None
         after = replace(wanted, partitions=2, retention_ms="60000", segment_ms=INHERITED)
         grown = await trio.broker.apply(changed(made, after))
         assert await trio.read(wanted.key) == grown

@@ -45,10 +45,10 @@ class KafkaWorld:
         return KafkaTopic(topic_key(self.fresh(name)), partitions=partitions, replicas=1, **fields)
 
     async def made(self, resource: Resource) -> Observed:
-        """What the broker made of it."""
+        """What the broker made of it, whatever it holds."""
         found = await self.broker.apply(created(resource))
         assert found is not None
-        return found
+        return replace(found, stats=Stats())
 
     async def read(self, key: Key) -> Observed | None:
         """As it is now, whatever it holds."""
