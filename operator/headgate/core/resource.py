@@ -59,7 +59,9 @@ class Resource:
 
     holds_data: ClassVar[bool] = True  # a vanished one is a loss that a person has to see
     reads: ClassVar[bool] = False  # it is how a group reads the topic that it needs first
-    resumes: ClassVar[str] = "PositionResumed"  # why one that was gone continues where it was
+    resumes: ClassVar[str] = (
+        ""  # the reason that is told of one that was gone and continues, where there is a better one
+    )
     kept_up: ClassVar[frozenset[str]] = frozenset()  # settings that say how it is, not what somebody chose
     bears_mark: ClassVar[bool] = True  # the broker has room for its owner's mark
 

@@ -1,7 +1,7 @@
 """What stands in the way of a change: small named checks, each a pure function. Knows no broker and plans nothing itself."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from headgate.api import AdoptionPolicy, Mode, OnVanished, Origin
@@ -204,7 +204,8 @@ def reader_resumed(case: Case) -> Finding | None:
         f"{case.key} was gone and continues after position {case.claim.record.checkpoint}, the last one seen settled: "
         "events after it may be handled again, none is left out"
     )
-    return Finding(Outcome.WARNING, case.claim.desired.resumes, message)
+    finding = Finding(Outcome.WARNING, "PositionResumed", message)
+    return replace(finding, reason=case.claim.desired.resumes or finding.reason)
 
 
 def reader_restarted(case: Case) -> Finding | None:
