@@ -14,20 +14,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from aiohttp import BasicAuth, web
-from confluent_kafka.admin import (
-    AclBinding,
-    AclOperation,
-    AclPermissionType,
-    AdminClient,
-    ResourcePatternType,
-    ResourceType,
-)
 from tests.broker_servers import kafka_server
-from tests.brokers.kafka.worlds import KafkaWorld, created, deleted, world_at
+from tests.brokers.kafka.worlds import KafkaWorld, world_at
 
 from headgate.api.eventbroker import Limits
-from headgate.brokers.base import Credentials, Refused, Unavailable, Unreachable
-from headgate.brokers.kafka.resources import KafkaGroup, KafkaTopic, group_key, topic_key
+from headgate.brokers.base import Credentials, Refused, Unreachable
+from headgate.brokers.kafka.resources import KafkaGroup, group_key, topic_key
 from headgate.brokers.kafka.values import KafkaConnection
 from headgate.core.resource import Observed
 from headgate.local.kafka import LocalKafka
@@ -35,7 +27,6 @@ from headgate.local.kafka_config import Guard
 from headgate.local.pki import Authority
 from headgate.local.ports import free_port
 from headgate.local.run import Run
-from headgate.local.waiting import until
 
 LIMITS = Limits(timeout=timedelta(seconds=5))
 PASSWORDS = {"ann": "hush", "bob": "psst"}
@@ -150,73 +141,3 @@ async def test_a_certificate_opens_and_nobody_without_one_gets_in(servers: Run) 
             async with world_at(server.bootstrap, LIMITS, where, credentials) as world:
                 with pytest.raises(Unreachable):
                     await world.broker.observe([topic_key("orders")])
-
-
-# What Headgate has to be allowed, and nothing beyond: kind of resource, name or * for all, operation.
-RIGHTS: tuple[tuple[ResourceType, str, AclOperation], ...] = (
-    (ResourceType.TOPIC, "*", AclOperation.CREATE),
-    (ResourceType.TOPIC, "*", AclOperation.ALTER),
-    (ResourceType.TOPIC, "*", AclOperation.DELETE),
-    (ResourceType.TOPIC, "*", AclOperation.DESCRIBE),
-    (ResourceType.TOPIC, "*", AclOperation.READ),
-    (ResourceType.TOPIC, "*", AclOperation.DESCRIBE_CONFIGS),
-    (ResourceType.TOPIC, "*", AclOperation.ALTER_CONFIGS),
-    (ResourceType.GROUP, "*", AclOperation.DESCRIBE),
-    (ResourceType.GROUP, "*", AclOperation.READ),
-    (ResourceType.GROUP, "*", AclOperation.DELETE),
-    (ResourceType.GROUP, "*", AclOperation.DESCRIBE_CONFIGS),
-    (ResourceType.GROUP, "*", AclOperation.ALTER_CONFIGS),
-    (ResourceType.BROKER, "kafka-cluster", AclOperation.DESCRIBE),
-)
-
-
-def allowed(
-    server: LocalKafka, user: str, rights: tuple[tuple[ResourceType, str, AclOperation], ...]
-) -> None:
-    """Give a user exactly these rights."""
-    client = AdminClient({"bootstrap.servers": server.internal, "log_level": 0})
-    bindings = [
-        AclBinding(
-            kind,
-            name,
-            ResourcePatternType.LITERAL,
-            f"User:{user}",
-            "*",
-            operation,
-            AclPermissionType.ALLOW,
-        )
-        for kind, name, operation in rights
-    ]
-    for future in client.create_acls(bindings, request_timeout=10).values():
-        future.result(10)
-
-
-async def test_exactly_these_rights_are_enough(servers: Run) -> None:
-    """With none it says which one is missing, with those above everything works."""
-    guard = Guard(PASSWORDS, ("PLAIN",), authorize=True)
-    async with guarded(servers, "kafka-rights", guard) as server:
-        where = KafkaConnection((server.bootstrap,), sasl="PLAIN")
-        async with world_at(server.bootstrap, LIMITS, where, secret("bob")) as world:
-            wanted = KafkaTopic(topic_key("orders"), partitions=1)
-            with pytest.raises(Refused) as refusal:
-                await world.broker.apply(created(wanted))
-            assert refusal.value.reason == "PermissionDenied"
-            assert "Create on Topic orders" in str(refusal.value)
-        allowed(server, "ann", RIGHTS)
-        async with world_at(server.bootstrap, LIMITS, where, secret("ann")) as world:
-
-            async def known() -> bool:
-                try:
-                    await world.broker.apply(created(wanted))
-                except (Refused, Unavailable):
-                    return False
-                return True
-
-            await until("the rights are in force", known, limit=20)
-            await works(world)
-            topic = await world.made(world.topic())
-            assert isinstance(topic.resource, KafkaTopic)
-            group = await world.made(KafkaGroup(group_key(topic.resource.key.name, "mail"), start="latest"))
-            assert (await world.progress(group.resource.key)).pending == 0
-            assert await world.broker.apply(deleted(group)) is None
-            assert await world.broker.apply(deleted(topic)) is None
