@@ -6,7 +6,7 @@ due holds up none that is: its partition rests until then.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ from headgate.brokers.kafka.faults import Fault, error
 from headgate.brokers.kafka.groupviews import Place
 from headgate.brokers.kafka.names import MOVERS
 from headgate.brokers.kafka.refusals import DENIED, LOGIN, Sort
-from headgate.brokers.kafka.riding import Fate, Outcome, Record, Sent, enveloped, fate, outcomes
+from headgate.brokers.kafka.riding import Fate, Outcome, Pairs, Record, Sent, enveloped, fate, outcomes
 from headgate.brokers.kafka.sending import TOO_LARGE, Sender
 from headgate.brokers.messages import Ridden
 from headgate.core.moves import Route
@@ -266,14 +266,15 @@ def _record(message: Message) -> Record:
         message.offset() or 0,
         datetime.fromtimestamp(at / 1000, UTC),
         _bytes(message.key()),
-        tuple((name, _bytes(value) or b"") for name, value in _headers(message)),
+        _headers(message),
         _bytes(message.value()),
     )
 
 
-def _headers(message: Message) -> Iterable[tuple[str, str | bytes | None]]:
-    found = message.headers() or ()
-    return found.items() if isinstance(found, Mapping) else found
+def _headers(message: Message) -> Pairs:
+    """The library answers with pairs of text and bytes; a header may have no value."""
+    found: Any = message.headers() or ()
+    return tuple(pair if pair[1] is not None else (pair[0], b"") for pair in found)
 
 
 def _bytes(value: str | bytes | None) -> bytes | None:

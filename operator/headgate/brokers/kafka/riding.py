@@ -12,6 +12,8 @@ from headgate.core.letters import OWN, Header, Lack, Reason, stamp
 from headgate.core.moves import Route
 
 RIDES: Final = "headgate-rides"  # how often a mover brought the event back
+_ATTEMPTS: Final = Header.ATTEMPTS.value
+_PUBLISHED: Final = Header.PUBLISHED.value
 Pairs = tuple[tuple[str, bytes], ...]
 _LONGEST: Final = 4  # digits of a count that is believed
 
@@ -50,28 +52,38 @@ class Fate:
 
 def fate(record: Record, route: Route, now: datetime, partitions: int) -> Fate:
     """Back to the group as long as it has attempts and time left, or nobody takes what is given up."""
-    headers = {name.lower(): value for name, value in record.headers}
-    rides = _count(headers, RIDES) + 1
-    attempts = max(_count(headers, Header.ATTEMPTS), rides)
-    reason = _given_up(headers, route, attempts, now)
+    counted = rides = 0
+    published, kept = b"", list[tuple[str, bytes]]()
+    for pair in record.headers:
+        name = pair[0].lower()
+        if name == RIDES:
+            rides = _count(pair[1])
+        elif name == _ATTEMPTS:
+            counted = _count(pair[1])
+        else:
+            kept.append(pair)
+            if name == _PUBLISHED:
+                published = pair[1]
+    rides += 1
+    attempts = max(counted, rides)
+    reason = _given_up(published, route, attempts, now)
     if reason is not None and route.drop:
         return Fate(None, reason)
     if reason is not None and route.address:
         return Fate(_letter(record, route, reason, attempts), reason)
-    kept = tuple(pair for pair in record.headers if pair[0].lower() not in (RIDES, Header.ATTEMPTS))
-    told = ((Header.ATTEMPTS.value, b"%d" % attempts), (RIDES, b"%d" % rides))
+    kept += ((_ATTEMPTS, b"%d" % attempts), (RIDES, b"%d" % rides))
     partition = record.partition if record.partition < partitions else None
-    return Fate(Sent(route.due, partition, record.key, (*kept, *told), record.body))
+    return Fate(Sent(route.due, partition, record.key, tuple(kept), record.body))
 
 
-def _given_up(headers: Mapping[str, bytes], route: Route, attempts: int, now: datetime) -> Reason | None:
+def _given_up(published: bytes, route: Route, attempts: int, now: datetime) -> Reason | None:
     if 0 < route.attempts <= attempts:
         return Reason.MAX_ATTEMPTS
-    published = moment(headers.get(Header.PUBLISHED, b"").decode(errors="replace"))
-    if route.deadline is not None and published is not None:
-        late = now - published >= timedelta(seconds=route.deadline)
-        return Reason.DEADLINE if late else None
-    return None
+    if route.deadline is None or not published:
+        return None
+    since = moment(published.decode(errors="replace"))
+    late = since is not None and now - since >= timedelta(seconds=route.deadline)
+    return Reason.DEADLINE if late else None
 
 
 def _letter(record: Record, route: Route, reason: Reason, attempts: int) -> Sent:
@@ -105,9 +117,8 @@ def moment(text: str) -> datetime | None:
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
-def _count(headers: Mapping[str, bytes], name: str) -> int:
-    text = headers.get(name, b"").decode(errors="replace")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST else 0
+def _count(value: bytes) -> int:
+    return int(value) if value.isdigit() and len(value) <= _LONGEST else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +132,12 @@ class Outcome:
 def outcomes(records: Sequence[Record], failed: Iterable[int]) -> Mapping[tuple[str, int], Outcome]:
     """By partition, where the records with these indexes could not be moved. Those after one are moved again."""
     missing = frozenset(failed)
-    found: dict[tuple[str, int], Outcome] = {}
+    done: dict[tuple[str, int], int] = {}
+    again: dict[tuple[str, int], int] = {}
     for index, record in enumerate(records):
         place = (record.topic, record.partition)
-        before = found.get(place, Outcome(None, None))
-        if before.again is not None:
-            continue
         if index in missing:
-            found[place] = Outcome(before.done, record.offset)
-        else:
-            found[place] = Outcome(record.offset + 1, None)
-    return found
+            again.setdefault(place, record.offset)
+        elif place not in again:
+            done[place] = record.offset + 1
+    return {place: Outcome(done.get(place), again.get(place)) for place in {**done, **again}}

@@ -26,6 +26,7 @@ class Sender:
             "message.timeout.ms": max(1000, round(timeout * 1000)),
             "message.max.bytes": _UNBOUNDED,
             "queue.buffering.max.kbytes": 65_536,
+            "delivery.report.only.error": True,
         }
         self._timeout = timeout
         self._producer: Producer | None = None
@@ -40,14 +41,15 @@ class Sender:
         return found
 
     def _sent(self, records: Sequence[Sent]) -> Sequence[Fault | None]:
-        found: list[Fault | None] = [Fault(_TIMED_OUT, "no acknowledgement came in time")] * len(records)
+        found: list[Fault | None] = [None] * len(records)  # whoever is told of hears of failures only
         producer = self._ready()
         for index, record in enumerate(records):
             self._put(producer, record, index, found)
-        producer.flush(self._timeout)
+        if producer.flush(self._timeout):
+            late = Fault(_TIMED_OUT, "no acknowledgement came in time")
+            found = [late if failed is None else failed for failed in found]
         if any(failed is not None and failed.code != TOO_LARGE for failed in found):
             producer.purge()  # what is not acknowledged by now is sent again by somebody who knows that it is
-            producer.flush(0)
             self._producer = None
         return found
 
