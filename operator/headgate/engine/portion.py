@@ -213,7 +213,12 @@ class Portion:
         if self._sweep.note(intent.ref, lost=lost):
             self._queue.add(self._world.users(intent.ref))
         refused = told(effects, intent.owner)
-        if entry.leaving and not self._stays(item, own, refused):
+        undone = intent.owner in effects.unknown
+        if entry.leaving and undone and self._departures.may_go_unseen(entry):
+            await self._write(entry.ref, lambda: self._departures.orphan(entry))
+            self._reports.forget(entry.ref)
+            return
+        if entry.leaving and not undone and not self._stays(item, own, refused):
             await self._write(entry.ref, lambda: self._departures.release(entry, own, refused))
             self._reports.forget(entry.ref)
             return

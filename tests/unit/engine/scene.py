@@ -36,6 +36,7 @@ class Cluster:
     """Objects by kind and name; every write grows the version, as an API server does it."""
 
     def __init__(self) -> None:
+        self.said: list[str] = []
         self.objects: dict[tuple[str, str], dict[str, Any]] = {}
         self.maps: dict[str, ConfigMap] = {}
         self.fenced = False  # whoever writes does not hold the Lease
@@ -99,6 +100,10 @@ class Cluster:
             raise Fenced("the Lease is not held")
         self.objects[kind, name]["status"] = dict(status)
         return self.touched(kind, name)
+
+    async def create_event(self, body: Mapping[str, Any], namespace: str) -> None:
+        """What is said about an object."""
+        self.said.append(f"{namespace}: {body['reason']}")
 
     async def get_config_map(self, namespace: str, name: str) -> ConfigMap:
         """See KubeClient."""

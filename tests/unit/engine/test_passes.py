@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from tests.unit.engine.scene import MAIN, Scene, now
 
-from headgate.brokers.base import Unreachable
+from headgate.brokers.base import BrokerError, Unavailable, Unknown, Unreachable
 from headgate.brokers.nats.times import written
 from headgate.core.estate import Ref
 from headgate.core.moves import DATA_KEY, load
@@ -55,6 +55,39 @@ async def test_an_object_deleted_in_the_middle_of_a_pass_takes_its_stream_with_i
     await scene.look(topic)
     assert not scene.holds("orders")
     assert ("EventTopic", "orders") not in scene.cluster.objects
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [Unavailable("GroupActive", "somebody is in it"), Unknown("TimedOut", "no answer")],
+    ids=["the broker cannot delete it just now", "nobody knows whether the broker did"],
+)
+async def test_an_object_stays_until_what_it_has_in_the_broker_is_deleted(
+    scene: Scene, trouble: BrokerError
+) -> None:
+    topic = scene.declare("orders")
+    await scene.look(topic)
+    body = scene.cluster.touched("EventTopic", "orders", deletionTimestamp=written(now()))
+    scene.world.see("EventTopic", "MODIFIED", body)
+    scene.broker.once_read = lambda: scene.broker.go_away(trouble)
+    await scene.look(topic)
+    assert ("EventTopic", "orders") in scene.cluster.objects
+    scene.broker.come_back()
+    await scene.look(topic)
+    assert not scene.holds("orders")
+    assert ("EventTopic", "orders") not in scene.cluster.objects
+
+
+async def test_an_object_goes_when_it_has_waited_long_enough_for_its_deletion(scene: Scene) -> None:
+    topic = scene.declare("orders", deletionTimeout="1m")
+    await scene.look(topic)
+    body = scene.cluster.touched("EventTopic", "orders", deletionTimestamp="2026-01-01T00:00:00Z")
+    scene.world.see("EventTopic", "MODIFIED", body)
+    scene.broker.once_read = lambda: scene.broker.go_away(Unavailable("GroupActive", "somebody is in it"))
+    await scene.look(topic)
+    assert ("EventTopic", "orders") not in scene.cluster.objects
+    assert scene.holds("orders")
+    assert scene.cluster.said == ["shop: Orphaned"]
 
 
 async def test_what_was_made_for_an_object_that_goes_before_that_was_written_down_waits_for_a_broker_that_is_away(

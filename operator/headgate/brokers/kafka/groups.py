@@ -6,7 +6,7 @@ from typing import Final
 
 from confluent_kafka.admin import OffsetSpec
 
-from headgate.brokers.base import Blocked, Refused, Unavailable, Unreachable
+from headgate.brokers.base import Blocked, Ongoing, Refused, Unavailable, Unreachable
 from headgate.brokers.kafka.admin import EARLIEST, LATEST, Admin, TopicView
 from headgate.brokers.kafka.ages import Point
 from headgate.brokers.kafka.batching import Batch
@@ -95,7 +95,7 @@ class Groups:
         family = await self._laddering.family(change.key)
         committed = await self._committed(group)
         if (await self._members(group)).members:
-            raise Unavailable(
+            raise Ongoing(
                 "GroupActive", f"{change.key} has running workers: scale them to zero; it was not deleted"
             )
         if change.only_if_empty and (left := await self._left(topic, family, committed)):
