@@ -214,7 +214,7 @@ class Portion:
             self._queue.add(self._world.users(intent.ref))
         refused = told(effects, intent.owner)
         undone = intent.owner in effects.unknown
-        if entry.leaving and undone and self._departures.may_go_unseen(entry):
+        if entry.leaving and undone and own and self._departures.may_go_unseen(entry):
             await self._write(entry.ref, lambda: self._departures.orphan(entry))
             self._reports.forget(entry.ref)
             return
