@@ -213,15 +213,12 @@ class Portion:
         if self._sweep.note(intent.ref, lost=lost):
             self._queue.add(self._world.users(intent.ref))
         refused = told(effects, intent.owner)
-        undone = intent.owner in effects.unknown
-        if entry.leaving and undone and own and self._departures.may_go_unseen(entry):
-            await self._write(entry.ref, lambda: self._departures.orphan(entry))
-            self._reports.forget(entry.ref)
-            return
-        if entry.leaving and not undone and not self._stays(item, own, refused):
-            await self._write(entry.ref, lambda: self._departures.release(entry, own, refused))
-            self._reports.forget(entry.ref)
-            return
+        if entry.leaving and not self._stays(item, own, refused):
+            undone = intent.owner in effects.unknown
+            if not undone or self._departures.may_go_unseen(entry):
+                await self._write(entry.ref, lambda: self._gone(entry, own, refused, undone=undone))
+                self._reports.forget(entry.ref)
+                return
         made = any(change.owner == intent.owner and change.action is Action.CREATE for change in effects.done)
         seen = {key: one for key, one in effects.observed.items() if one is not None}
         found = Findings(item, own, refused, self._sweep.vanished, made, seen)
@@ -229,6 +226,14 @@ class Portion:
         if written and intent.owner not in effects.unknown:
             self._shared.unrecorded.discard(intent.ref)
             self._queue.settled(intent.ref)
+
+    async def _gone(
+        self, entry: Entry, own: Iterable[Standing], refused: Iterable[Finding], *, undone: bool
+    ) -> None:
+        if undone:
+            await self._departures.orphan(entry)
+        else:
+            await self._departures.release(entry, own, refused)
 
     async def _unread(self, entry: Entry, unread: Unread, found: Findings) -> None:
         """Nobody knows how an object is: it is looked at again, and let go of only where nobody need know."""

@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.unit.engine.scene import MAIN, Scene
+from tests.unit.engine.scene import MAIN, Scene, now
 
 from headgate.brokers.nats.resources import ADVISORIES, consumer_key, stream_key
+from headgate.brokers.nats.times import written
 from headgate.core.estate import Ref
 from headgate.engine.reports import BLIP
 
@@ -46,7 +47,7 @@ class Patient(Scene):
 
     def delete(self, ref: Ref) -> None:
         """Somebody asks the object to go."""
-        body = self.cluster.touched(ref.kind, ref.name, deletionTimestamp="2026-11-21T12:00:00Z")
+        body = self.cluster.touched(ref.kind, ref.name, deletionTimestamp=written(now()))
         self.world.see(ref.kind, "MODIFIED", body)
 
 
