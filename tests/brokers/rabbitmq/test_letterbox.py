@@ -95,6 +95,18 @@ async def test_nothing_is_read_again_while_nothing_happens(place: Place) -> None
         await until("it is remembered", settled, limit=STATISTICS, every=0.5)
 
 
+async def test_one_that_somebody_held_is_told_apart_once_it_is_back(place: Place) -> None:
+    """Nothing came and nothing went meanwhile, so no figure tells of it."""
+    async with post(place) as at:
+        for number in range(2):
+            await at.publish(f"orders.{number}.paid")
+        await at.rejected(2)
+        held = await at.taken("dead")
+        await told(place, lambda found: found.get("", (0, ()))[0] == 1)
+        await held.reject(requeue=True)
+        await told(place, lambda found: found == {"shop/billing": (2, (("Rejected", 2),))})
+
+
 async def test_while_somebody_else_goes_through_it_what_was_seen_stands(place: Place) -> None:
     async with post(place) as at:
         await at.publish("orders.1.paid")

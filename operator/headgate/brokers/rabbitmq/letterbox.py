@@ -107,18 +107,22 @@ class Letterbox:
             self._seen.pop(name, None)
             return ()
         if depth <= MOST and self._amqp is not None:
-            await self._look(name, _sign(queue, collected))
+            await self._look(name, depth, _sign(queue, collected))
         known = self._seen.get(name) if depth <= MOST else None
         return (known.tally if known is not None else Tally()).groups(depth)
 
-    async def _look(self, name: str, sign: tuple[object, ...]) -> None:
-        """Go through a queue that is not what it was; what does not work now is tried at the next look."""
+    async def _look(self, name: str, depth: int, sign: tuple[object, ...]) -> None:
+        """Go through a queue that is not what it was; what does not work now is tried at the next look.
+
+        So is what was not all there: figures of a queue may run ahead of what it hands out.
+        """
         now, known = asyncio.get_running_loop().time(), self._seen.get(name)
         if self._amqp is None or (known is not None and (known.sign == sign or now - known.at < _REST)):
             return
         try:
             owners = owners_of(await self._reader.snapshot(self._lane))
-            self._seen[name] = _Seen(await _counted(self._amqp, name, owners), sign, now)
+            tally = await _counted(self._amqp, name, owners)
+            self._seen[name] = _Seen(tally, sign if tally.found == depth else (), now)
         except BrokerError:
             if known is not None:  # what was seen before is nearer to the truth than nothing
                 self._seen[name] = _Seen(known.tally, (), now)
