@@ -1,5 +1,7 @@
 """A namespace with a Ready EventBroker in a virtual host of its own, under one operator; and its estate, as users write it."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -125,3 +127,15 @@ async def held(hand: Hand, name: str) -> int:
     """How many messages a queue holds, counted at once."""
     totals = "disable_stats=true&enable_queue_totals=true"
     return int((await hand.ask("GET", f"queues/{hand.vhost}/{name}?{totals}")).get("messages") or 0)
+
+
+async def dlq(home: Home, cluster: Cluster, *words: str) -> tuple[int, str]:
+    """`headgate dlq` as a person types it: exit code and what it prints."""
+    where = ["--kubeconfig", str(cluster.kubeconfig), "--namespace", home.estate.namespace]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "headgate", "dlq", *words, *where),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    out, _ = await process.communicate()
+    return process.returncode or 0, out.decode()

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from tests.brokers.kube_rabbitmq import RESYNC, Home, bindings, group, held, policies, queue, topic
+from tests.brokers.kube_rabbitmq import RESYNC, Home, bindings, dlq, group, held, policies, queue, topic
 from tests.kube.estate import condition, policy
 from tests.kube.rivals import target
 
@@ -230,18 +230,6 @@ async def _holds(home: Home, name: str, count: int) -> bool:
 async def _empty(home: Home) -> bool:
     found = await home.estate.status("DeadLetterQueue", "dying-dead")
     return not found.get("depth") and not found.get("groups")
-
-
-async def dlq(home: Home, cluster: Cluster, *words: str) -> tuple[int, str]:
-    """`headgate dlq` as a person types it: exit code and what it prints."""
-    where = ["--kubeconfig", str(cluster.kubeconfig), "--namespace", home.estate.namespace]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "headgate", "dlq", *words, *where),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    out, _ = await process.communicate()
-    return process.returncode or 0, out.decode()
 
 
 async def test_plan_says_what_would_change_and_changes_nothing(home: Home, cluster: Cluster) -> None:
