@@ -141,7 +141,7 @@ async def test_every_event_is_handled_or_a_dead_letter_whatever_happens_to_worke
 
     async def told() -> bool:
         groups = (await home.estate.status("DeadLetterQueue", "dead")).get("groups") or [{}]
-        return groups[0].get("reasons", {}).keys() == reasons.keys()
+        return bool(groups[0].get("reasons", {}).keys() == reasons.keys())
 
     await until("all that can be handled is", handled, limit=120, every=0.2)
     await until("the others are dead letters", given_up, limit=60, every=0.2)
