@@ -44,6 +44,11 @@ class KafkaContractWorld:
         self._fresh: list[KafkaBroker] = []
         self._reached: dict[Key, int] = {}
 
+    @property
+    def bootstrap(self) -> str:
+        """Where the servers are."""
+        return self._world.bootstrap
+
     def fresh(self, name: str) -> str:
         return self._world.fresh(name)
 

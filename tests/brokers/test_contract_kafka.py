@@ -1,18 +1,26 @@
 """The contract of brokers on a real Kafka: what holds events, what remembers positions, every setting of both."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 
 import pytest
 import pytest_asyncio
 from tests.brokers.contract_kafka import KafkaContractWorld
+from tests.brokers.kafka.records import published
 from tests.brokers.kafka.worlds import world_at
 from tests.contract.expectations import Expectations
 from tests.contract.figures import FiguresContract
+from tests.contract.letters import LettersContract
 from tests.contract.objects import ObjectsContract
 from tests.contract.settings import SettingsContract
-from tests.contract.terms import Row
+from tests.contract.terms import Row, World
 
+from headgate.brokers.base import Credentials
+from headgate.brokers.kafka.carrier import letters
 from headgate.brokers.kafka.resources import INHERITED, KafkaGroup, KafkaTopic, group_key, topic_key
+from headgate.brokers.kafka.values import KafkaConnection
+from headgate.core.letters import Resolution, tombstone
 from headgate.local.kafka import LocalKafka
 
 pytestmark = pytest.mark.takes(120)
@@ -40,8 +48,8 @@ GROUP_ROWS = (
 )
 
 
-class TestKafka(SettingsContract, ObjectsContract, FiguresContract):
-    """One server, partitions of one copy. Dead letters are topics like any other and counted by nobody yet."""
+class TestKafka(SettingsContract, ObjectsContract, FiguresContract, LettersContract):
+    """One server, partitions of one copy."""
 
     whole = False
     topic_rows = TOPIC_ROWS
@@ -52,6 +60,7 @@ class TestKafka(SettingsContract, ObjectsContract, FiguresContract):
         one_by_one=False,
         in_flight=False,
         repeats=False,
+        letters_one_by_one=False,
         patience=15.0,
     )
 
@@ -71,3 +80,26 @@ class TestKafka(SettingsContract, ObjectsContract, FiguresContract):
 
     def subject(self, topic: str) -> str:
         return topic
+
+    def queue(self, name: str) -> KafkaTopic:
+        return self.topic(name)
+
+    async def bury(self, world: World, queue: str, number: int, headers: Mapping[str, str]) -> int:
+        await asyncio.to_thread(published, self._place(world).bootstrap, queue, [b"%d" % number], headers)
+        return number
+
+    async def resolve(self, world: World, queue: str, number: int) -> None:
+        where = KafkaConnection((self._place(world).bootstrap,))
+        box = letters(where, Credentials(), queue)
+        try:
+            entry = await box.entry(number)
+            assert entry is not None
+            at = datetime(2026, 11, 21, tzinfo=UTC)
+            stone = tombstone(entry, Resolution.RESOLVED, by="ada", reason="done by hand", at=at)
+            assert await box.close_entry(entry, stone)
+        finally:
+            await box.aclose()
+
+    def _place(self, world: World) -> KafkaContractWorld:
+        assert isinstance(world, KafkaContractWorld)
+        return world

@@ -18,4 +18,5 @@ class Expectations:
     checkpoints: bool = True  # a lost reader goes back to a position; else it held its events, and has none
     exact_ages: bool = True  # events that came one after the other have ages of their own
     letters_by_group: bool = True  # it says whose dead letters are and why; else only how many there are
+    letters_one_by_one: bool = True  # a dead letter is taken out alone; else all before it go with it
     patience: float = 5.0  # seconds until it has counted
