@@ -209,7 +209,7 @@ async def test_dead_letters_are_told_apart_in_status_and_closed_by_people(
             home, cluster, "discard", "dying-dead", "--given-up", "MaxAttempts", "--reason", "a test"
         )
         assert code == 0, said
-        await until("the queue is empty", lambda: _empty(home), limit=60, every=0.2)
+        await until("the queue is empty", lambda: _empty(home), limit=100, every=0.2)
         code, closed = await dlq(home, cluster, "list", "dying-dead", "--closed")
         assert (code, closed.count("Resolved"), closed.count("Discarded")) == (0, 1, 1), closed
         assert mover.running
