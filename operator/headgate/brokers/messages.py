@@ -49,7 +49,7 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
-class Ridden:
+class Redelivered:
     """What became of events whose wait was over."""
 
     returned: int = 0  # they are with their groups again
@@ -101,7 +101,7 @@ class Messages(Protocol):
         """Work on the notices goes on: they do not come again meanwhile. Without it they do after a few seconds."""
         ...
 
-    async def ride(self, routes: Sequence[Route], limit: int, wait: timedelta) -> Ridden:
+    async def redeliver(self, routes: Sequence[Route], limit: int, wait: timedelta) -> Redelivered:
         """Bring up to `limit` events back to their groups whose wait for another attempt is over.
 
         Waits up to `wait` for the first. What was told is what stands, acknowledged; whoever ends in the midst of it

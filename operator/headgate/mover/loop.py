@@ -36,7 +36,7 @@ from headgate.mover.meter import Meter
 
 TURNS: Final = 4
 PER_TURN: Final = 125  # 500 in flight
-PER_RIDE: Final = 500  # so many events are brought back twice at most when a mover is killed
+PER_REDELIVERY: Final = 500  # so many events are brought back twice at most when a mover is killed
 BUDGET: Final = 32 * 2**20  # bytes of events in memory, all turns together
 BELIEVED: Final = timedelta(seconds=25)  # how long beyond the next try the reason of a delay is shown
 EXTEND: Final = 1.5  # seconds after which a turn says that it still works on its notices
@@ -104,7 +104,7 @@ class Mover:
             tasks.create_task(self._reap())
             tasks.create_task(self._extend())
             tasks.create_task(self._listen())
-            tasks.create_task(self._rides())
+            tasks.create_task(self._redeliveries())
 
     async def _turns(self) -> None:
         window = Window(PER_TURN, BUDGET // TURNS)
@@ -263,22 +263,22 @@ class Mover:
                 await self._until_done(extend)
             await self._rest(EXTEND)
 
-    async def _rides(self) -> None:
+    async def _redeliveries(self) -> None:
         """Bring back what is due, one round after the other."""
 
-        async def ride() -> None:
-            ridden = await self._messages.ride(routes, PER_RIDE, self._pauses.first)
-            self._meter.returned(ridden.returned)
-            for reason in ridden.given_up:
+        async def redeliver() -> None:
+            redelivered = await self._messages.redeliver(routes, PER_REDELIVERY, self._pauses.first)
+            self._meter.returned(redelivered.returned)
+            for reason in redelivered.given_up:
                 self._meter.moved(reason.value, "whole")
-            for _ in range(ridden.dropped):
+            for _ in range(redelivered.dropped):
                 self._meter.dropped(Why.DECLARED.value)
-            for word in ridden.put_off:
+            for word in redelivered.put_off:
                 self._meter.put_off(word)
 
         while not self._stopping.is_set():
             if routes := [route for route in (self._routes() or {}).values() if route.due]:
-                await self._until_done(ride)
+                await self._until_done(redeliver)
             else:
                 await self._rest(self._pauses.first.total_seconds())
 

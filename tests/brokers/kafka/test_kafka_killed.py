@@ -21,7 +21,7 @@ from tests.brokers.kafka.worlds import KafkaWorld
 
 from headgate.core.moves import Routes, render
 from headgate.local.waiting import until
-from headgate.mover.loop import PER_RIDE
+from headgate.mover.loop import PER_REDELIVERY
 
 pytestmark = pytest.mark.takes(300)
 
@@ -176,4 +176,4 @@ def accounts(at: Place, told: str) -> None:
     assert dead & numbers == fatal
     assert not handled.keys() & fatal
     put, back = ends(at, *at.waits.values()), ends(at, at.due)
-    assert 0 <= back - put <= len(MOMENTS) * PER_RIDE
+    assert 0 <= back - put <= len(MOMENTS) * PER_REDELIVERY

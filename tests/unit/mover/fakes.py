@@ -8,7 +8,7 @@ from typing import Any
 
 from headgate.api import EventBrokerSpec
 from headgate.brokers.base import BrokerError, Credentials
-from headgate.brokers.messages import Absent, Kept, Letters, Messages, Ridden, Watch
+from headgate.brokers.messages import Absent, Kept, Letters, Messages, Redelivered, Watch
 from headgate.core.letters import Entry, Event, Letter
 from headgate.core.moves import Cause, Delay, Incarnation, Notice, Route
 from headgate.kube.errors import KubeError, NotFound
@@ -47,8 +47,8 @@ class FakeMessages:
     postponed: list[int] = field(default_factory=list)
     extended: list[int] = field(default_factory=list)
     delays: list[Delay] = field(default_factory=list)
-    rides: list[Ridden] = field(default_factory=list)  # what the next calls of `ride` say
-    ridden: list[tuple[str, ...]] = field(default_factory=list)  # whose events they were to bring back
+    redeliveries: list[Redelivered] = field(default_factory=list)  # what the next calls of `redeliver` say
+    redelivered: list[tuple[str, ...]] = field(default_factory=list)  # whose events they were to bring back
     missed: int = 0
     closed: bool = False
 
@@ -97,11 +97,11 @@ class FakeMessages:
     async def extend(self, notices: Sequence[Notice]) -> None:
         self.extended += [each.position for each in notices]
 
-    async def ride(self, routes: Sequence[Route], limit: int, wait: timedelta) -> Ridden:
+    async def redeliver(self, routes: Sequence[Route], limit: int, wait: timedelta) -> Redelivered:
         del limit
-        self.ridden.append(tuple(route.reader for route in routes))
-        await asyncio.sleep(0 if self.rides else wait.total_seconds())
-        return self.rides.pop(0) if self.rides else Ridden()
+        self.redelivered.append(tuple(route.reader for route in routes))
+        await asyncio.sleep(0 if self.redeliveries else wait.total_seconds())
+        return self.redeliveries.pop(0) if self.redeliveries else Redelivered()
 
     async def watch(self, delays: Collection[Delay] = ()) -> Watch:
         self.delays += delays

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.mover.fakes import BORN, NOON, ROUTE, FakeMessages, notice
 
 from headgate.brokers.base import Refused, Unreachable
-from headgate.brokers.messages import Absent, Kept, Ridden, Watch
+from headgate.brokers.messages import Absent, Kept, Redelivered, Watch
 from headgate.core.letters import Letter, Reason
 from headgate.core.moves import Cause, Delay, Incarnation, Notice
 from headgate.local.waiting import until
@@ -220,9 +220,9 @@ async def test_missed_notices_are_counted_and_settled() -> None:
 async def test_events_whose_wait_is_over_are_brought_back_to_their_groups() -> None:
     """Of groups that have somewhere for them; each outcome is counted under its own name."""
     ladder = replace(ROUTE, reader="search", due="orders-search-due")
-    told = Ridden(3, (Reason.MAX_ATTEMPTS, Reason.DEADLINE), 1, ("NoLeader",))
+    told = Redelivered(3, (Reason.MAX_ATTEMPTS, Reason.DEADLINE), 1, ("NoLeader",))
     table = {(route.source, route.reader): route for route in (ROUTE, ladder)}
-    bench = Bench(FakeMessages(rides=[told, Ridden(2)]), table)
+    bench = Bench(FakeMessages(redeliveries=[told, Redelivered(2)]), table)
     task = asyncio.create_task(bench.mover.run())
 
     async def back() -> bool:
@@ -231,7 +231,7 @@ async def test_events_whose_wait_is_over_are_brought_back_to_their_groups() -> N
     await until("all are back", back, limit=5)
     bench.mover.stop()
     await task
-    assert set(bench.messages.ridden) == {("search",)}
+    assert set(bench.messages.redelivered) == {("search",)}
     for reason in ("MaxAttempts", "Deadline"):
         assert bench.counted("headgate_mover_captured_total", reason=reason, body="whole") == 1
     assert bench.counted("headgate_mover_dropped_total", reason="Dropped") == 1

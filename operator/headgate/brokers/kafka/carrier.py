@@ -12,7 +12,7 @@ from headgate.brokers.kafka.login import second_settings, settings
 from headgate.brokers.kafka.messages import TRIM, KafkaMessages
 from headgate.brokers.kafka.natives import connection_of
 from headgate.brokers.kafka.pages import Pages
-from headgate.brokers.kafka.rider import Rider
+from headgate.brokers.kafka.redeliverer import Redeliverer
 from headgate.brokers.kafka.sending import Sender
 from headgate.brokers.kafka.values import KafkaConnection
 from headgate.brokers.messages import Letters, Messages
@@ -30,7 +30,7 @@ def messages(
     lane = Pace(defaults.REQUESTS_PER_SECOND, asyncio.Semaphore(defaults.MAX_IN_FLIGHT))
     pages = Pages(partial(second_settings, connection, credentials, timeout), timeout)
     return KafkaMessages(
-        Admin(said, timeout), Rider(said, timeout), Sender(said, timeout), pages, lane, trim=trim
+        Admin(said, timeout), Redeliverer(said, timeout), Sender(said, timeout), pages, lane, trim=trim
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from headgate.brokers.kafka.riding import RIDES, Record
+from headgate.brokers.kafka.redelivery import REDELIVERIES, Record
 from headgate.core.letters import OWN, Entry, Header, Headers, Letter, Reason, foreign, one_line, stamp
 
 CLOSES: Final = "headgate-closes"  # the position of the entry
@@ -46,7 +46,7 @@ def entry_of(record: Record, closed: Headers | None = None) -> Entry:
     address = f"{record.topic}/{position}"
     if closed is not None:
         return Entry(position, record.at, Letter(address, closed, b""))
-    told = tuple((name, text_of(value)) for name, value in record.headers if name.lower() != RIDES)
+    told = tuple((name, text_of(value)) for name, value in record.headers if name.lower() != REDELIVERIES)
     others = tuple(pair for pair in foreign(told) if not _retold(pair[0]))
     return Entry(position, record.at, Letter(address, (*others, *own_headers(record)), record.body or b""))
 

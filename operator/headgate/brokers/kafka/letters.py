@@ -12,8 +12,8 @@ from headgate.brokers.base import Refused
 from headgate.brokers.kafka.deadrecords import CLOSES, closes, entry_of, position_of, stone_of
 from headgate.brokers.kafka.faults import error
 from headgate.brokers.kafka.pages import Pages
+from headgate.brokers.kafka.redelivery import Record, Sent
 from headgate.brokers.kafka.refusals import Sort
-from headgate.brokers.kafka.riding import Record, Sent
 from headgate.brokers.kafka.sending import Sender
 from headgate.core.letters import Entry, Headers, Letter
 

@@ -18,11 +18,11 @@ from headgate.brokers.kafka.deadrecords import entry_of
 from headgate.brokers.kafka.faults import Fault, error
 from headgate.brokers.kafka.names import retry_prefix, wait_of
 from headgate.brokers.kafka.pages import Pages
+from headgate.brokers.kafka.redeliverer import Ladder, Redeliverer
+from headgate.brokers.kafka.redelivery import Sent
 from headgate.brokers.kafka.refusals import Sort
-from headgate.brokers.kafka.rider import Ladder, Rider
-from headgate.brokers.kafka.riding import Sent
 from headgate.brokers.kafka.sending import TOO_LARGE, Sender
-from headgate.brokers.messages import Absent, Kept, Ridden, Watch
+from headgate.brokers.messages import Absent, Kept, Redelivered, Watch
 from headgate.brokers.pace import Pace
 from headgate.core.letters import Event, Letter
 from headgate.core.moves import Delay, Incarnation, Notice, Route
@@ -41,7 +41,7 @@ class KafkaMessages:
     def __init__(
         self,
         admin: Admin,
-        rider: Rider,
+        redeliverer: Redeliverer,
         sender: Sender,
         pages: Pages,
         lane: Pace,
@@ -49,8 +49,14 @@ class KafkaMessages:
         trim: float = TRIM,
     ) -> None:
         self._often = trim
-        self._admin, self._rider, self._sender, self._pages, self._lane = admin, rider, sender, pages, lane
-        self._turn = asyncio.Lock()  # one thread at a time has the rider
+        self._admin, self._redeliverer, self._sender, self._pages, self._lane = (
+            admin,
+            redeliverer,
+            sender,
+            pages,
+            lane,
+        )
+        self._turn = asyncio.Lock()  # one thread at a time has the redeliverer
         self._routes: tuple[Route, ...] = ()
         self._ladders: Mapping[str, Ladder] = {}
         self._looked = self._trimmed = float("-inf")
@@ -126,11 +132,11 @@ class KafkaMessages:
     async def extend(self, notices: Sequence[Notice]) -> None:
         """There are none."""
 
-    async def ride(self, routes: Sequence[Route], limit: int, wait: timedelta) -> Ridden:
+    async def redeliver(self, routes: Sequence[Route], limit: int, wait: timedelta) -> Redelivered:
         """As one member of the group of movers."""
         await self._look(routes)
         patience = min(wait.total_seconds(), _LONGEST)
-        found = await self._alone(partial(self._rider.ride, self._ladders, limit, patience))
+        found = await self._alone(partial(self._redeliverer.redeliver, self._ladders, limit, patience))
         await self._trim()
         return found
 
@@ -146,7 +152,7 @@ class KafkaMessages:
 
     async def aclose(self) -> None:
         """Leave the group and let go of the connections."""
-        await self._alone(self._rider.close)
+        await self._alone(self._redeliverer.close)
         self._sender.close()
         await self._pages.aclose()
 
@@ -170,7 +176,7 @@ class KafkaMessages:
         if now - self._trimmed < self._often:
             return
         self._trimmed = now
-        if taken := self._rider.taken():
+        if taken := self._redeliverer.taken():
             await self._admin.trim(self._lane, taken)
 
     async def _alone(self, work: Callable[[], R]) -> R:

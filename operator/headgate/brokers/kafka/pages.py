@@ -13,7 +13,7 @@ from kafka.errors import KafkaError
 from headgate.brokers.base import Refused, Unreachable
 from headgate.brokers.kafka.coordinators import fault_of
 from headgate.brokers.kafka.faults import error
-from headgate.brokers.kafka.riding import Record
+from headgate.brokers.kafka.redelivery import Record
 
 _PAGE: Final = 500  # records in memory
 _BYTES: Final = 8 * 2**20

@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from headgate.brokers.base import Refused
 from headgate.brokers.kafka.faults import Fault
-from headgate.brokers.kafka.riding import Sent
+from headgate.brokers.kafka.redelivery import Sent
 
 TOO_LARGE: Final = 10
 _TIMED_OUT: Final = -185

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from headgate.brokers.kafka.deadrecords import closes, own_headers, position_of
-from headgate.brokers.kafka.riding import Record
+from headgate.brokers.kafka.redelivery import Record
 from headgate.core.letters import Header, Reason
 from headgate.core.progress import DeadLetters
 

@@ -111,7 +111,7 @@ def notes_of(policy: RetryPolicySpec) -> Iterator[Note]:
 def route_of(group: Group, steps: tuple[Step, ...], native: KafkaGroupNative) -> Route:
     """What movers are told: where events come back, and after how much they are given up."""
     topic, policy = group.topic, group.policy
-    rides = bool(steps) and not native.client_retries
+    redeliveries = bool(steps) and not native.client_retries
     return Route(
         group=f"{group.declared.ref.namespace}/{group.declared.ref.name}",
         topic=f"{topic.declared.ref.namespace}/{topic.declared.ref.name}",
@@ -119,7 +119,7 @@ def route_of(group: Group, steps: tuple[Step, ...], native: KafkaGroupNative) ->
         reader=group.external_name,
         address=group.queue.external_name if group.queue else "",
         drop=policy.on_exhausted is OnExhausted.DROP,
-        due=due_topic(topic.external_name, group.external_name) if rides else "",
-        attempts=policy.attempts if rides else 0,
-        deadline=policy.deadline.total_seconds() if rides and policy.deadline else None,
+        due=due_topic(topic.external_name, group.external_name) if redeliveries else "",
+        attempts=policy.attempts if redeliveries else 0,
+        deadline=policy.deadline.total_seconds() if redeliveries and policy.deadline else None,
     )

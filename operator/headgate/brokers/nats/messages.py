@@ -11,7 +11,7 @@ from nats import errors
 from nats.aio.msg import Msg
 
 from headgate.brokers.base import BrokerError, Refused, Unreachable
-from headgate.brokers.messages import Absent, Kept, Ridden, Watch
+from headgate.brokers.messages import Absent, Kept, Redelivered, Watch
 from headgate.brokers.nats.bulk import Answer, Ask, Bulk, Pairs
 from headgate.brokers.nats.documents import OWNER
 from headgate.brokers.nats.ears import Ears
@@ -181,11 +181,11 @@ class NatsMessages:
         await pull.aclose()
         return True
 
-    async def ride(self, routes: Sequence[Route], limit: int, wait: timedelta) -> Ridden:
+    async def redeliver(self, routes: Sequence[Route], limit: int, wait: timedelta) -> Redelivered:
         """None: the broker keeps waits itself."""
         del routes, limit
         await asyncio.sleep(wait.total_seconds())
-        return Ridden()
+        return Redelivered()
 
     async def watch(self, delays: Collection[Delay] = ()) -> Watch:
         """How many advisories wait, and how many may have been lost unread since the last call.

@@ -14,7 +14,7 @@ from aio_pika.abc import AbstractChannel
 from aiormq import exceptions as wire
 
 from headgate.brokers.base import BrokerError, Refused
-from headgate.brokers.messages import Absent, Kept, Ridden, Watch
+from headgate.brokers.messages import Absent, Kept, Redelivered, Watch
 from headgate.brokers.pace import Pace
 from headgate.brokers.rabbitmq.amqp import Amqp
 from headgate.brokers.rabbitmq.deaths import UNKNOWN_TIME
@@ -115,11 +115,11 @@ class RabbitMessages:
     async def extend(self, notices: Sequence[Notice]) -> None:
         """There are none."""
 
-    async def ride(self, routes: Sequence[Route], limit: int, wait: timedelta) -> Ridden:
+    async def redeliver(self, routes: Sequence[Route], limit: int, wait: timedelta) -> Redelivered:
         """None: the broker keeps waits itself."""
         del routes, limit
         await asyncio.sleep(wait.total_seconds())
-        return Ridden()
+        return Redelivered()
 
     async def watch(self, delays: Collection[Delay] = ()) -> Watch:
         """What the broker has given up and not handed over yet; it loses none of that."""

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.brokers.kafka.deadrecords import CLOSES, closes, entry_of, stone_of
-from headgate.brokers.kafka.riding import Record
+from headgate.brokers.kafka.redelivery import Record
 from headgate.core.letters import Header
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -66,10 +66,10 @@ def test_an_entry_says(sentence: str) -> None:
 
 def test_an_entry_is_what_lies_there() -> None:
     """Positions count from one; headers of others stay, those that were retold go."""
-    found = entry_of(replace(RECORD, headers=(*SPRING, ("headgate-rides", b"3"))))
+    found = entry_of(replace(RECORD, headers=(*SPRING, ("headgate-redeliveries", b"3"))))
     assert (found.position, found.stored, found.letter.body, found.open) == (7, NOON, b"body", True)
     assert [name for name, _ in found.letter.headers if not name.startswith("headgate-")] == ["shop"]
-    assert found.header("headgate-rides") == ""
+    assert found.header("headgate-redeliveries") == ""
 
 
 def test_an_entry_is_closed_by_what_stands_behind_it() -> None:

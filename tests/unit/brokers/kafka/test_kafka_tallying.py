@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.brokers.kafka.deadrecords import CLOSES
-from headgate.brokers.kafka.riding import Record
+from headgate.brokers.kafka.redelivery import Record
 from headgate.brokers.kafka.tallying import MOST, Tally
 from headgate.core.letters import Header
 

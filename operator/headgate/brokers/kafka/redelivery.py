@@ -11,7 +11,7 @@ from typing import Final
 from headgate.core.letters import OWN, Header, Lack, Reason, stamp
 from headgate.core.moves import Route
 
-RIDES: Final = "headgate-rides"  # how often a mover brought the event back
+REDELIVERIES: Final = "headgate-redeliveries"  # how often a mover brought the event back
 _ATTEMPTS: Final = Header.ATTEMPTS.value
 _PUBLISHED: Final = Header.PUBLISHED.value
 Pairs = tuple[tuple[str, bytes], ...]
@@ -52,26 +52,26 @@ class Fate:
 
 def fate(record: Record, route: Route, now: datetime, partitions: int) -> Fate:
     """Back to the group as long as it has attempts and time left, or nobody takes what is given up."""
-    counted = rides = 0
+    counted = redeliveries = 0
     published, kept = b"", list[tuple[str, bytes]]()
     for pair in record.headers:
         name = pair[0].lower()
-        if name == RIDES:
-            rides = _count(pair[1])
+        if name == REDELIVERIES:
+            redeliveries = _count(pair[1])
         elif name == _ATTEMPTS:
             counted = _count(pair[1])
         else:
             kept.append(pair)
             if name == _PUBLISHED:
                 published = pair[1]
-    rides += 1
-    attempts = max(counted, rides)
+    redeliveries += 1
+    attempts = max(counted, redeliveries)
     reason = _given_up(published, route, attempts, now)
     if reason is not None and route.drop:
         return Fate(None, reason)
     if reason is not None and route.address:
         return Fate(_letter(record, route, reason, attempts), reason)
-    kept += ((_ATTEMPTS, b"%d" % attempts), (RIDES, b"%d" % rides))
+    kept += ((_ATTEMPTS, b"%d" % attempts), (REDELIVERIES, b"%d" % redeliveries))
     partition = record.partition if record.partition < partitions else None
     return Fate(Sent(route.due, partition, record.key, tuple(kept), record.body))
 
@@ -98,7 +98,7 @@ def _letter(record: Record, route: Route, reason: Reason, attempts: int) -> Sent
         Header.ATTEMPTS.value: b"%d" % attempts,
     }
     own = tuple((name.value, known[name.value]) for name in Header if name.value in known)
-    others = tuple(pair for pair in record.headers if pair[0].lower() not in {*OWN, RIDES})
+    others = tuple(pair for pair in record.headers if pair[0].lower() not in {*OWN, REDELIVERIES})
     return Sent(route.address, None, record.key, (*others, *own), record.body)
 
 

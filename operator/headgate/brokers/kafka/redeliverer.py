@@ -18,10 +18,10 @@ from headgate.brokers.base import BrokerError, Refused, Unreachable
 from headgate.brokers.kafka.faults import Fault, error
 from headgate.brokers.kafka.groupviews import Place
 from headgate.brokers.kafka.names import MOVERS
+from headgate.brokers.kafka.redelivery import Fate, Outcome, Pairs, Record, Sent, enveloped, fate, outcomes
 from headgate.brokers.kafka.refusals import DENIED, LOGIN, Sort
-from headgate.brokers.kafka.riding import Fate, Outcome, Pairs, Record, Sent, enveloped, fate, outcomes
 from headgate.brokers.kafka.sending import TOO_LARGE, Sender
-from headgate.brokers.messages import Ridden
+from headgate.brokers.messages import Redelivered
 from headgate.core.moves import Route
 
 _MORE: Final = 0.02  # seconds in which a turn collects what else is there
@@ -40,7 +40,7 @@ class Ladder:
     partitions: int
 
 
-class Rider:
+class Redeliverer:
     """One member of the group of movers."""
 
     def __init__(
@@ -68,17 +68,17 @@ class Rider:
         self._resting: dict[Place, float] = {}  # until when
         self._done: dict[Place, int] = {}  # what was committed, and not asked for yet
 
-    def ride(self, ladders: Mapping[str, Ladder], limit: int, wait: float) -> Ridden:
+    def redeliver(self, ladders: Mapping[str, Ladder], limit: int, wait: float) -> Redelivered:
         """Move up to so many events; waits so many seconds for the first to be due."""
         self._follow(frozenset(ladders))
         if self._consumer is None:
             time.sleep(wait)
-            return Ridden()
+            return Redelivered()
         self._wake(self._consumer)
         records: list[Record] = []
         try:
             self._due(self._consumer, ladders, limit, wait, records)
-            return self._moved(self._consumer, ladders, records) if records else Ridden()
+            return self._moved(self._consumer, ladders, records) if records else Redelivered()
         except BaseException:
             self._again(self._consumer, records)
             raise
@@ -184,7 +184,9 @@ class Rider:
             consumer.pause([TopicPartition(*place)])
             consumer.seek(TopicPartition(*place, offset))
 
-    def _moved(self, consumer: Consumer, ladders: Mapping[str, Ladder], records: Sequence[Record]) -> Ridden:
+    def _moved(
+        self, consumer: Consumer, ladders: Mapping[str, Ladder], records: Sequence[Record]
+    ) -> Redelivered:
         now = datetime.fromtimestamp(self._clock(), UTC)
         fates = [
             fate(each, ladders[each.topic].route, now, ladders[each.topic].partitions) for each in records
@@ -236,9 +238,9 @@ def _uncommitted(fault: Fault) -> BrokerError:
     return Unreachable("TemporarilyUnavailable", text)
 
 
-def _told(fates: Sequence[Fate], faults: Mapping[int, Fault]) -> Ridden:
+def _told(fates: Sequence[Fate], faults: Mapping[int, Fault]) -> Redelivered:
     kept = [each for index, each in enumerate(fates) if index not in faults]
-    return Ridden(
+    return Redelivered(
         returned=sum(each.reason is None for each in kept),
         given_up=tuple(each.reason for each in kept if each.reason is not None and each.sent is not None),
         dropped=sum(each.sent is None for each in kept),

@@ -20,7 +20,7 @@ from headgate.brokers.kafka.messages import KafkaMessages
 from headgate.brokers.kafka.names import due_topic, retry_prefix
 from headgate.brokers.kafka.resources import KafkaGroup, KafkaTopic, Step, group_key, topic_key
 from headgate.brokers.kafka.values import KafkaConnection
-from headgate.brokers.messages import Ridden
+from headgate.brokers.messages import Redelivered
 from headgate.core.letters import Reason, stamp
 from headgate.core.moves import Route
 from headgate.local.waiting import until
@@ -77,14 +77,14 @@ async def mover(world: KafkaWorld, trim: float = 30) -> AsyncIterator[KafkaMessa
         await found.aclose()
 
 
-async def ridden(
+async def redelivered(
     moving: KafkaMessages, route: Route, count: int, limit: int = 500, seconds: float = 40
-) -> list[Ridden]:
+) -> list[Redelivered]:
     """Rounds until so many events were dealt with."""
-    found: list[Ridden] = []
+    found: list[Redelivered] = []
 
     async def enough() -> bool:
-        found.append(await moving.ride([route], limit, SECOND))
+        found.append(await moving.redeliver([route], limit, SECOND))
         return sum(each.returned + len(each.given_up) + each.dropped for each in found) >= count
 
     await until(f"{count} events are dealt with", enough, limit=seconds)
@@ -97,12 +97,16 @@ async def test_events_come_back_in_order_when_their_wait_is_over(world: KafkaWor
         at.wait(1, 60_000)
         at.wait(200, 500, {"headgate-attempts": "1", "shop": "x"})
         began = time.time()
-        await ridden(moving, at.route(), 200)
+        await redelivered(moving, at.route(), 200)
         found = everything(world.bootstrap, at.due)
         assert [record.body for record in found] == [b"%d" % n for n in range(200)]
-        assert dict(found[0].headers) == {"shop": b"x", "headgate-attempts": b"1", "headgate-rides": b"1"}
+        assert dict(found[0].headers) == {
+            "shop": b"x",
+            "headgate-attempts": b"1",
+            "headgate-redeliveries": b"1",
+        }
         assert time.time() - began > 0.4
-        assert (await moving.ride([at.route()], 500, SECOND)).returned == 0
+        assert (await moving.redeliver([at.route()], 500, SECOND)).returned == 0
         assert await waiting(world, at) == (200, 1)
 
 
@@ -120,7 +124,7 @@ async def test_the_wait_counts_from_when_the_broker_got_the_event(world: KafkaWo
         producer.produce(at.waits[3000], b"0", timestamp=round(old.timestamp() * 1000))
         assert producer.flush(10) == 0
         began = time.time()
-        await ridden(moving, at.route(), 1)
+        await redelivered(moving, at.route(), 1)
         assert time.time() - began > 2.5
 
 
@@ -131,7 +135,7 @@ GIVEN_UP: Mapping[str, tuple[dict[str, str], dict[str, object], Reason]] = {
         {"deadline": 60.0},
         Reason.DEADLINE,
     ),
-    "a worker does not count": ({"headgate-rides": "4"}, {}, Reason.MAX_ATTEMPTS),
+    "a worker does not count": ({"headgate-redeliveries": "4"}, {}, Reason.MAX_ATTEMPTS),
 }
 
 
@@ -142,7 +146,7 @@ async def test_movers_are_the_net_for_what_has_nothing_left(world: KafkaWorld, s
     async with place(world, 100) as at, mover(world) as moving:
         at.wait(2, 100, {**headers, "headgate-error": "no", "shop": "x"})
         at.wait(1, 100, first=2)
-        found = await ridden(moving, at.route(**changes), 3)
+        found = await redelivered(moving, at.route(**changes), 3)
         assert Counter(each for one in found for each in one.given_up) == {reason: 2}
         assert at.returned() == [b"2"]
         dead = everything(world.bootstrap, at.dead)
@@ -154,14 +158,14 @@ async def test_movers_are_the_net_for_what_has_nothing_left(world: KafkaWorld, s
             "x",
         )
         assert told["headgate-error"] == "no"
-        assert "headgate-rides" not in told
+        assert "headgate-redeliveries" not in told
 
 
 async def test_what_was_declared_to_be_dropped_is(world: KafkaWorld) -> None:
     """And counted."""
     async with place(world, 100) as at, mover(world) as moving:
         at.wait(2, 100, {"headgate-attempts": "5"})
-        found = await ridden(moving, at.route(drop=True), 2)
+        found = await redelivered(moving, at.route(drop=True), 2)
         assert sum(each.dropped for each in found) == 2
         assert (at.returned(), everything(world.bootstrap, at.dead)) == ([], [])
 
@@ -170,7 +174,7 @@ async def test_what_has_nowhere_to_go_is_tried_once_more(world: KafkaWorld) -> N
     """Nothing is lost because there is no dead-letter topic."""
     async with place(world, 100) as at, mover(world) as moving:
         at.wait(1, 100, {"headgate-attempts": "5"})
-        await ridden(moving, at.route(address="not-there"), 1)
+        await redelivered(moving, at.route(address="not-there"), 1)
         assert at.returned() == [b"0"]
         assert "not-there" not in world.raw.list_topics(timeout=10).topics
 
@@ -180,9 +184,9 @@ async def test_what_cannot_come_back_yet_waits_on(world: KafkaWorld) -> None:
     async with place(world, 100) as at, mover(world) as moving:
         at.wait(3, 100)
         await asyncio.to_thread(world.remove, at.due)
-        assert (await moving.ride([at.route()], 500, SECOND)).returned == 0
+        assert (await moving.redeliver([at.route()], 500, SECOND)).returned == 0
         await world.made(KafkaTopic(topic_key(at.due), partitions=1, replicas=1))
-        await ridden(moving, at.route(), 3)
+        await redelivered(moving, at.route(), 3)
         assert at.returned() == [b"0", b"1", b"2"]
 
 
@@ -192,7 +196,7 @@ async def test_a_dead_letter_that_is_too_large_becomes_an_envelope(world: KafkaW
         world.override(at.dead, "max.message.bytes", "2000")
         headers = {"headgate-attempts": "5"}
         published(world.bootstrap, at.waits[100], [b"x" * 5000, b"small"], headers)
-        await ridden(moving, at.route(), 2)
+        await redelivered(moving, at.route(), 2)
         found = everything(world.bootstrap, at.dead)
         assert sorted(len(record.body or b"") for record in found) == [0, 5]
         large = next(record for record in found if not record.body)
@@ -208,7 +212,7 @@ async def test_movers_share_the_work(world: KafkaWorld) -> None:
             async def both() -> bool:
                 at.wait(40, 100)
                 rounds = await asyncio.gather(
-                    one.ride([at.route()], 500, SECOND), two.ride([at.route()], 500, SECOND)
+                    one.redeliver([at.route()], 500, SECOND), two.redeliver([at.route()], 500, SECOND)
                 )
                 for index, each in enumerate(rounds):
                     counts[index] += each.returned
@@ -217,7 +221,7 @@ async def test_movers_share_the_work(world: KafkaWorld) -> None:
             await until("both have moved something", both, limit=50)
         before = len(at.returned())
         at.wait(40, 100)
-        await ridden(one, at.route(), 40)
+        await redelivered(one, at.route(), 40)
         assert len(at.returned()) >= before + 40
 
 
@@ -225,6 +229,6 @@ async def test_what_was_moved_is_let_go_of(world: KafkaWorld) -> None:
     """So that nothing has to go by itself."""
     async with place(world, 100) as at, mover(world, trim=0) as moving:
         at.wait(10, 100)
-        await ridden(moving, at.route(), 10)
+        await redelivered(moving, at.route(), 10)
         assert everything(world.bootstrap, at.waits[100]) == []
         assert len(at.returned()) == 10

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headgate.brokers.kafka.ladders import Family, families
+from headgate.brokers.kafka.redelivery import Fate, Outcome, Record, enveloped, fate, moment, outcomes
 from headgate.brokers.kafka.resources import group_key
-from headgate.brokers.kafka.riding import Fate, Outcome, Record, enveloped, fate, moment, outcomes
 from headgate.core.letters import Header, Reason, stamp
 from headgate.core.moves import Route
 
@@ -33,10 +33,10 @@ OLD = ("Headgate-Published", stamp(NOON - timedelta(minutes=10)).encode())
 FATES: Mapping[str, tuple[tuple[tuple[str, bytes], ...], dict[str, Any], str, Reason | None]] = {
     "it has attempts left": ((("headgate-attempts", b"4"),), {}, "orders-billing-due", None),
     "it has none left": ((("headgate-attempts", b"5"),), {}, "dead", Reason.MAX_ATTEMPTS),
-    "nobody counts but movers": ((("headgate-rides", b"4"),), {}, "dead", Reason.MAX_ATTEMPTS),
+    "nobody counts but movers": ((("headgate-redeliveries", b"4"),), {}, "dead", Reason.MAX_ATTEMPTS),
     "nobody counted yet": ((), {}, "orders-billing-due", None),
     "what is no number counts for nothing": (
-        (("headgate-attempts", b"\xff"), ("headgate-rides", b"99999")),
+        (("headgate-attempts", b"\xff"), ("headgate-redeliveries", b"99999")),
         {},
         "orders-billing-due",
         None,
@@ -76,10 +76,10 @@ def test_an_event_comes_back_or_is_given_up(sentence: str) -> None:
 
 def test_what_comes_back_is_what_was_put_there() -> None:
     """Key, body and headers; beside them how often it was tried and brought back."""
-    found = decided((("shop", b"x"), ("headgate-attempts", b"2"), ("headgate-rides", b"1"))).sent
+    found = decided((("shop", b"x"), ("headgate-attempts", b"2"), ("headgate-redeliveries", b"1"))).sent
     assert found is not None
     assert (found.key, found.body, found.partition) == (b"key", b"body", 3)
-    assert found.headers == (("shop", b"x"), ("headgate-attempts", b"2"), ("headgate-rides", b"2"))
+    assert found.headers == (("shop", b"x"), ("headgate-attempts", b"2"), ("headgate-redeliveries", b"2"))
 
 
 def test_what_comes_back_keeps_its_partition_where_there_is_one() -> None:
@@ -97,7 +97,7 @@ def test_a_dead_letter_tells_its_story() -> None:
         ("headgate-error", b"no"),
         ("headgate-reason", b"Rejected"),
         ("headgate-position", b"2:40"),
-        ("headgate-rides", b"4"),
+        ("headgate-redeliveries", b"4"),
     )
     found = decided(headers).sent
     assert found is not None
@@ -138,9 +138,9 @@ def test_whatever_stands_in_headers_an_event_goes_somewhere(headers: list[tuple[
 
 
 @given(st.binary(max_size=5), st.binary(max_size=5))
-def test_no_worker_has_events_tried_without_end(attempts: bytes, rides: bytes) -> None:
+def test_no_worker_has_events_tried_without_end(attempts: bytes, redeliveries: bytes) -> None:
     """However it counts: every time that a mover brings it back is one more."""
-    headers = ((Header.ATTEMPTS.value, attempts), ("headgate-rides", rides))
+    headers = ((Header.ATTEMPTS.value, attempts), ("headgate-redeliveries", redeliveries))
     for _ in range(ROUTE.attempts):
         found = decided(headers)
         if found.reason is not None:
