@@ -16,7 +16,7 @@ from typing import Any, Final
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.brokers.kafka.records import everything
-from tests.brokers.kafka.test_kafka_rides import Place, place, waiting
+from tests.brokers.kafka.test_kafka_redelivery import Place, place, waiting
 from tests.brokers.kafka.worlds import KafkaWorld
 
 from headgate.core.moves import Routes, render

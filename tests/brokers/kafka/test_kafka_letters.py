@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from confluent_kafka import TopicPartition
 from tests.brokers.kafka.records import everything, published
-from tests.brokers.kafka.test_kafka_rides import mover
+from tests.brokers.kafka.test_kafka_redelivery import mover
 from tests.brokers.kafka.worlds import KafkaWorld
 
 from headgate.brokers.base import Credentials, Refused
