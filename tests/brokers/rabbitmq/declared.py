@@ -28,6 +28,9 @@ def exchange(name: str = "orders", **settings: Any) -> Exchange:
     base = Exchange(
         exchange_key(name),
         type="topic",
+        durable=True,
+        auto_delete=False,
+        internal=False,
         alternate_exchange="headgate_unrouted",
         shadowed_by="",
         replay=True,

@@ -158,6 +158,46 @@ async def test_arguments_that_weaken_what_a_policy_says_are_seen_through(place: 
     assert await outcome(place.broker, fitting) == ""
 
 
+KINDS: Mapping[str, tuple[dict[str, object], str]] = {
+    "one that a restart of the server takes away": ({"durable": False}, "durable"),
+    "one that goes with its last binding": ({"auto_delete": True}, "auto_delete"),
+    "one that nobody can publish to": ({"internal": True}, "internal"),
+    "one that sends elsewhere what no binding takes": (
+        {"arguments": {"alternate-exchange": "amq.fanout"}},
+        "alternate-exchange=amq.fanout",
+    ),
+}
+
+
+@pytest.mark.parametrize(("made", "told"), KINDS.values(), ids=KINDS)
+async def test_an_exchange_that_is_not_what_a_topic_is_is_not_taken_over(
+    place: Place, made: dict[str, object], told: str
+) -> None:
+    body = {"type": "topic", "durable": True, **made}
+    await place.hand.ask("PUT", f"exchanges/{place.hand.vhost}/orders", body)
+    wanted = exchange()
+    with pytest.raises(Refused, match=told) as refusal:
+        await place.broker.apply(changed(await read(place.broker, wanted), wanted, Action.ADOPT))
+    assert refusal.value.reason == "ImmutableSetting"
+    assert await place.hand.names("policies") == set()
+
+
+async def test_an_argument_of_an_exchange_overrules_its_policy(place: Place) -> None:
+    """Of two ways for what no binding takes the server goes the one that was given at the making."""
+    for name in ("by-argument", "by-policy"):
+        await place.hand.exchange(name, "fanout")
+        await place.hand.queue(name)
+        await place.hand.ask("POST", f"bindings/{place.hand.vhost}/e/{name}/q/{name}", {"routing_key": ""})
+    await place.hand.policy("theirs", "^orders$", {"alternate-exchange": "by-policy"}, to="exchanges")
+    body = {"type": "topic", "durable": True, "arguments": {"alternate-exchange": "by-argument"}}
+    await place.hand.ask("PUT", f"exchanges/{place.hand.vhost}/orders", body)
+    assert await place.hand.publish("orders", "nobody.wants.it")
+    assert [each["payload"] for each in await place.hand.take("by-argument")] == ["x"]
+    found = (await read(place.broker, exchange())).resource
+    assert isinstance(found, Exchange)
+    assert found.alternate_exchange == "by-argument"
+
+
 async def test_a_missing_permission_holds_up_its_own_object_alone_until_it_is_given(place: Place) -> None:
     await place.hand.ask("PUT", "users/narrow", {"password": "secret", "tags": "policymaker"})
     rights = f"permissions/{place.hand.vhost}/narrow"

@@ -34,6 +34,7 @@ from headgate.core.resource import Key, Observed, Stats
 
 Json = Mapping[str, Any]
 
+ALTERNATE: Final = "alternate-exchange"  # as an argument it overrules the policy
 UNSIGNED: Final = "unsigned"  # made by somebody else: nothing tells it from a later one of its name
 _APPLIES: Final = {QUORUM: "quorum_queues", STREAM: "streams", "classic": "classic_queues"}
 _STEP: Final = re.compile(r"\.retry-(\d+)$")
@@ -138,9 +139,13 @@ def _observed_exchange(snapshot: Snapshot, key: Key) -> Observed | None:
 
 
 def _exchange_settings(snapshot: Snapshot, exchange: Json) -> dict[str, Any]:
+    by_policy = definition_of(snapshot, EXCHANGE, exchange).get(ALTERNATE, "")
     return {
         "type": exchange["type"],
-        "alternate_exchange": definition_of(snapshot, EXCHANGE, exchange).get("alternate-exchange", ""),
+        "durable": exchange.get("durable", True),
+        "auto_delete": exchange.get("auto_delete", False),
+        "internal": exchange.get("internal", False),
+        "alternate_exchange": (exchange.get("arguments") or {}).get(ALTERNATE, by_policy),
         "shadowed_by": shadow(snapshot, EXCHANGE, exchange),
     }
 
@@ -211,8 +216,11 @@ def queue_settings(definition: Json) -> dict[str, Any]:
     }
 
 
-def overruling(desired: Queue, arguments: Json) -> tuple[str, ...]:
-    """The arguments that keep a queue from ever being as declared."""
+def overruling(desired: Exchange | Queue, arguments: Json) -> tuple[str, ...]:
+    """The arguments that keep an object from ever being as declared."""
+    if isinstance(desired, Exchange):
+        given, wanted = arguments.get(ALTERNATE), desired.alternate_exchange
+        return () if None in (given, wanted) or given == wanted else (f"{ALTERNATE}={given}",)
     definition = queue_definition(desired)
     plain = queue_settings(definition)
     found = weakening(arguments)

@@ -79,6 +79,9 @@ class Exchange(_Managed):
     """An exchange, and beside it the stream that keeps what is published to it."""
 
     type: str | None = setting(_FIXED)
+    durable: bool | None = setting(_FIXED)
+    auto_delete: bool | None = setting(_FIXED)
+    internal: bool | None = setting(_FIXED)  # closed to publishers
     alternate_exchange: str | None = setting(reset="")
     replay: bool | None = setting(_ONE_WAY)
     replay_keys: tuple[str, ...] | None = setting()

@@ -1,6 +1,7 @@
 """An EventTopic as a topic exchange, with a stream beside it for replays. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -45,17 +46,16 @@ def _exchange(topic: Topic, facts: BrokerFacts, options: TopicOptions) -> Exchan
         exchange_key(topic.external_name),
         needs=(UNROUTED,),
         type="topic",
+        durable=True,
+        auto_delete=False,
+        internal=False,
         alternate_exchange=UNROUTED_NAME,
         shadowed_by="",
     )
     if not options.replay:
         return common_part
-    return Exchange(
-        common_part.key,
-        needs=common_part.needs,
-        type=common_part.type,
-        alternate_exchange=common_part.alternate_exchange,
-        shadowed_by="",
+    return replace(
+        common_part,
         replay=True,
         replay_keys=tuple(sorted(map(binding_key, subjects_of(topic)))),
         replay_max_age=_seconds(spec.retention.max_age),

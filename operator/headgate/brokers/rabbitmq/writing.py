@@ -311,15 +311,16 @@ def _possible(desired: Exchange | Queue, found: Observed | None) -> None:
 
 
 def _in_force(desired: Exchange | Queue, snapshot: Snapshot) -> None:
-    """Arguments of whoever made a queue weaken our policy, and the server shows the policy as if they did not."""
-    queue = snapshot.queues.get(desired.key.name)
-    if queue is None or not isinstance(desired, Queue):
+    """Arguments of whoever made it weaken our policy, and the server shows the policy as if they did not."""
+    there = snapshot.queues if isinstance(desired, Queue) else snapshot.exchanges
+    item = there.get(desired.key.name)
+    if item is None:
         return
-    if found := overruling(desired, queue.get("arguments") or {}):
+    if found := overruling(desired, item.get("arguments") or {}):
         raise Refused(
             "ImmutableSetting",
             f"{desired.key}: it was made with {', '.join(found)}, which no policy can lift: declare the same, or move to "
-            "a queue with another externalName; nothing was changed",
+            "another externalName; nothing was changed",
         )
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headgate.brokers.rabbitmq.documents import Snapshot, bindings_of, named, observed
+from headgate.brokers.rabbitmq.documents import Snapshot, bindings_of, named, observed, overruling
 from headgate.brokers.rabbitmq.names import mark_in, policy_name, step_name
 from headgate.brokers.rabbitmq.parts import Part, Signature, parts_of
 from headgate.brokers.rabbitmq.resources import (
@@ -146,6 +146,34 @@ def test_a_policy_of_somebody_else_in_effect_is_told_with_its_settings() -> None
     told = {diff.field: diff.before for diff in differences(QUEUE, found.resource)}
     assert told == {"shadowed_by": "theirs", "delivery_limit": 20}
     assert found.mark == MARK
+
+
+MADE: Mapping[str, tuple[dict[str, Any], dict[str, object]]] = {
+    "not durable": ({"durable": False}, {"durable": False}),
+    "going with its last binding": ({"auto_delete": True}, {"auto_delete": True}),
+    "closed to publishers": ({"internal": True}, {"internal": True}),
+    "an argument overrules the policy": (
+        {"arguments": {"alternate-exchange": "theirs"}},
+        {"alternate_exchange": "theirs"},
+    ),
+}
+
+
+@pytest.mark.parametrize(("made", "told"), MADE.values(), ids=MADE)
+def test_how_an_exchange_was_made_is_told(made: dict[str, Any], told: dict[str, object]) -> None:
+    wanted = replace(TOPIC, durable=True, auto_delete=False, internal=False)
+    whole = listed(wanted, told=True)
+    exchanges = {"orders": {**whole.exchanges["orders"], **made}}
+    found = observed(replace(whole, exchanges=exchanges), wanted.key)
+    assert found is not None
+    assert {diff.field: diff.before for diff in differences(wanted, found.resource)} == told
+
+
+def test_an_argument_keeps_an_exchange_from_being_as_declared_where_it_says_something_else() -> None:
+    given = {"alternate-exchange": "x"}
+    assert overruling(TOPIC, {}) == overruling(TOPIC, given) == ()
+    assert overruling(replace(TOPIC, alternate_exchange=None), given) == ()
+    assert overruling(replace(TOPIC, alternate_exchange="y"), given) == ("alternate-exchange=x",)
 
 
 RIVALS: Mapping[str, tuple[dict[str, Any], bool]] = {
