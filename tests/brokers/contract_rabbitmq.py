@@ -48,7 +48,7 @@ class RabbitContractWorld:
         found = await self._find(PATHS[resource.key.kind], resource.key.name)
         mark = marks.get(OWNER_MARK) or ((found or {}).get("arguments") or {}).get(OWNER, "")
         for part in parts_of(resource, Signature(mark, f"made-{next(_NUMBERS)}", PRIORITY)):
-            await self._make(part, marked=bool(mark))
+            await self._make(part, _made(resource), marked=bool(mark))
 
         async def seen() -> bool:
             shown = (await self.broker.observe([resource.key])).get(resource.key)
@@ -56,7 +56,7 @@ class RabbitContractWorld:
 
         await until(f"{resource.key} is as somebody made it", seen, limit=WAIT)
 
-    async def _make(self, part: Part, *, marked: bool) -> None:
+    async def _make(self, part: Part, made: Json, *, marked: bool) -> None:
         """The policy first, as the server would otherwise show the object without it for a moment."""
         path = f"{PATHS[part.kind]}/{self._hand.vhost}/{quote(part.name, safe='')}"
         if part.policy is not None and marked:
@@ -69,7 +69,8 @@ class RabbitContractWorld:
             if part.kind == QUEUE:
                 arguments["x-queue-type"] = part.type
             body = {"durable": True, "arguments": arguments}
-            await self._hand.ask("PUT", path, body if part.kind == QUEUE else {**body, "type": part.type})
+            more = {} if part.kind == QUEUE else {"type": part.type, **made}
+            await self._hand.ask("PUT", path, {**body, **more})
         if part.kind == QUEUE:
             await self._bind(part)
 
@@ -140,6 +141,17 @@ class RabbitContractWorld:
 
     async def _queue(self, key: Key) -> AbstractQueue:
         return await self._channel.get_queue(key.name, ensure=False)
+
+
+def _made(resource: Exchange | Queue) -> Json:
+    """How an exchange is made, beside its type."""
+    if isinstance(resource, Queue):
+        return {}
+    given = {
+        "durable": resource.durable,
+        "auto_delete": resource.auto_delete,
+    }
+    return {name: value for name, value in given.items() if value is not None}
 
 
 @asynccontextmanager

@@ -41,7 +41,6 @@ EXCHANGE_ROWS = (
     Row("type", "topic", "fanout", refused=IMMUTABLE),
     Row("durable", True, False, refused=IMMUTABLE),
     Row("auto_delete", False, True, refused=IMMUTABLE),
-    Row("internal", False, True, refused=IMMUTABLE),
     Row("alternate_exchange", "amq.fanout", "amq.direct"),
     Row("shadowed_by", ""),
     Row("replay", True, False, refused=IMMUTABLE),

@@ -30,7 +30,6 @@ def exchange(name: str = "orders", **settings: Any) -> Exchange:
         type="topic",
         durable=True,
         auto_delete=False,
-        internal=False,
         alternate_exchange="headgate_unrouted",
         shadowed_by="",
         replay=True,

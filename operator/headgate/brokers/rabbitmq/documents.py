@@ -1,7 +1,7 @@
 """What the management API shows, as values: objects with the policy in effect on them, their mark and identity. Pure."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
@@ -144,7 +144,6 @@ def _exchange_settings(snapshot: Snapshot, exchange: Json) -> dict[str, Any]:
         "type": exchange["type"],
         "durable": exchange.get("durable", True),
         "auto_delete": exchange.get("auto_delete", False),
-        "internal": exchange.get("internal", False),
         "alternate_exchange": (exchange.get("arguments") or {}).get(ALTERNATE, by_policy),
         "shadowed_by": shadow(snapshot, EXCHANGE, exchange),
     }
@@ -216,15 +215,23 @@ def queue_settings(definition: Json) -> dict[str, Any]:
     }
 
 
-def overruling(desired: Exchange | Queue, arguments: Json) -> tuple[str, ...]:
-    """The arguments that keep an object from ever being as declared."""
+def overruling(desired: Exchange | Queue, item: Json) -> tuple[str, ...]:
+    """What was said at the making of an object and keeps it from ever being as declared."""
+    arguments = item.get("arguments") or {}
     if isinstance(desired, Exchange):
-        given, wanted = arguments.get(ALTERNATE), desired.alternate_exchange
-        return () if None in (given, wanted) or given == wanted else (f"{ALTERNATE}={given}",)
+        return tuple(_overruling_exchange(desired, item, arguments.get(ALTERNATE)))
     definition = queue_definition(desired)
     plain = queue_settings(definition)
     found = weakening(arguments)
     return tuple(text for text, alone in found if queue_settings(enforced(definition, alone)) != plain)
+
+
+def _overruling_exchange(desired: Exchange, item: Json, alternate: str | None) -> Iterator[str]:
+    """Exchanges that are closed to publishers are left out of the server's definitions, so they are no setting."""
+    if item.get("internal"):
+        yield "internal"
+    if None not in (alternate, desired.alternate_exchange) and alternate != desired.alternate_exchange:
+        yield f"{ALTERNATE}={alternate}"
 
 
 def _dead_letters(definition: Json) -> DeadLetters:

@@ -81,7 +81,6 @@ class Exchange(_Managed):
     type: str | None = setting(_FIXED)
     durable: bool | None = setting(_FIXED)
     auto_delete: bool | None = setting(_FIXED)
-    internal: bool | None = setting(_FIXED)  # closed to publishers
     alternate_exchange: str | None = setting(reset="")
     replay: bool | None = setting(_ONE_WAY)
     replay_keys: tuple[str, ...] | None = setting()

@@ -48,7 +48,6 @@ def _exchange(topic: Topic, facts: BrokerFacts, options: TopicOptions) -> Exchan
         type="topic",
         durable=True,
         auto_delete=False,
-        internal=False,
         alternate_exchange=UNROUTED_NAME,
         shadowed_by="",
     )

@@ -316,7 +316,7 @@ def _in_force(desired: Exchange | Queue, snapshot: Snapshot) -> None:
     item = there.get(desired.key.name)
     if item is None:
         return
-    if found := overruling(desired, item.get("arguments") or {}):
+    if found := overruling(desired, item):
         raise Refused(
             "ImmutableSetting",
             f"{desired.key}: it was made with {', '.join(found)}, which no policy can lift: declare the same, or move to "

@@ -151,7 +151,6 @@ def test_a_policy_of_somebody_else_in_effect_is_told_with_its_settings() -> None
 MADE: Mapping[str, tuple[dict[str, Any], dict[str, object]]] = {
     "not durable": ({"durable": False}, {"durable": False}),
     "going with its last binding": ({"auto_delete": True}, {"auto_delete": True}),
-    "closed to publishers": ({"internal": True}, {"internal": True}),
     "an argument overrules the policy": (
         {"arguments": {"alternate-exchange": "theirs"}},
         {"alternate_exchange": "theirs"},
@@ -161,7 +160,7 @@ MADE: Mapping[str, tuple[dict[str, Any], dict[str, object]]] = {
 
 @pytest.mark.parametrize(("made", "told"), MADE.values(), ids=MADE)
 def test_how_an_exchange_was_made_is_told(made: dict[str, Any], told: dict[str, object]) -> None:
-    wanted = replace(TOPIC, durable=True, auto_delete=False, internal=False)
+    wanted = replace(TOPIC, durable=True, auto_delete=False)
     whole = listed(wanted, told=True)
     exchanges = {"orders": {**whole.exchanges["orders"], **made}}
     found = observed(replace(whole, exchanges=exchanges), wanted.key)
@@ -170,10 +169,11 @@ def test_how_an_exchange_was_made_is_told(made: dict[str, Any], told: dict[str, 
 
 
 def test_an_argument_keeps_an_exchange_from_being_as_declared_where_it_says_something_else() -> None:
-    given = {"alternate-exchange": "x"}
+    given = {"arguments": {"alternate-exchange": "x"}}
     assert overruling(TOPIC, {}) == overruling(TOPIC, given) == ()
     assert overruling(replace(TOPIC, alternate_exchange=None), given) == ()
     assert overruling(replace(TOPIC, alternate_exchange="y"), given) == ("alternate-exchange=x",)
+    assert overruling(TOPIC, {"internal": True}) == ("internal",)
 
 
 RIVALS: Mapping[str, tuple[dict[str, Any], bool]] = {

@@ -45,7 +45,7 @@ def test_in_force_is(policy: Json, arguments: Json, expected: Json) -> None:
 
 @given(QUEUES)
 def test_a_queue_without_such_arguments_is_never_overruled(queue: Queue) -> None:
-    assert overruling(queue, {"x-queue-type": "quorum", "x-headgate-owner": "a"}) == ()
+    assert overruling(queue, {"arguments": {"x-queue-type": "quorum", "x-headgate-owner": "a"}}) == ()
 
 
 def test_dead_letters_at_least_once_are_told_to_be_impossible_on_a_queue_that_drops() -> None:
@@ -53,5 +53,5 @@ def test_dead_letters_at_least_once_are_told_to_be_impossible_on_a_queue_that_dr
         queue_key("billing"), overflow="reject-publish", dead_letters=DeadLetters("dead", at_least_once=True)
     )
     arguments = {"x-overflow": "drop-head", "x-max-length": 5}
-    assert overruling(wanted, arguments) == ("x-overflow=drop-head", "x-max-length=5")
-    assert overruling(replace(wanted, overflow="drop-head", max_length=3), arguments) == ()
+    assert overruling(wanted, {"arguments": arguments}) == ("x-overflow=drop-head", "x-max-length=5")
+    assert overruling(replace(wanted, overflow="drop-head", max_length=3), {"arguments": arguments}) == ()
