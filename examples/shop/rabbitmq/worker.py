@@ -9,6 +9,8 @@ on SIGTERM. For demonstrations an event can ask for trouble through its headers:
     shop-fail: DatabaseDown          fails every attempt with this class of error
     shop-fail: DatabaseDown 2        fails the first two attempts
     shop-crash: 1                    the process dies on the first attempt
+    shop-hang: 1                     the first attempt takes longer than it may
+    shop-return: 1                   the first attempt gives the event back without a word
 
 Variables: BINDING and CREDENTIALS (folders), RATE (events a second), LEDGER (file to which each outcome is appended as a
 line of JSON).
@@ -38,7 +40,13 @@ LOOK = 1.0  # seconds between looks at the binding
 GRACE = 8.0  # seconds for events under way when the worker ends
 AGAIN = 1.0  # seconds until another try to connect
 PATIENCE = 5.0  # seconds for a confirmation
-TROUBLE = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError)
+TROUBLE = (
+    AMQPError,
+    ChannelInvalidStateError,
+    OSError,
+    TimeoutError,
+    RuntimeError,
+)  # the last one: it broke just now
 UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -105,6 +113,8 @@ async def handle(message: AbstractIncomingMessage, attempt: int, work: float) ->
     """The business of this worker: it takes its time, and sometimes it fails."""
     if attempt <= int(str(message.headers.get("shop-crash", 0))):
         os._exit(1)
+    if attempt <= int(str(message.headers.get("shop-hang", 0))):
+        await asyncio.Event().wait()
     await asyncio.sleep(work)
     error_class, _, times = str(message.headers.get("shop-fail", "")).partition(" ")
     if error_class and attempt <= int(times or sys.maxsize):
@@ -121,7 +131,8 @@ class Ledger:
         """One line."""
         if self._file is not None:
             line = {"outcome": outcome, "id": message.message_id, "attempt": attempt, "pid": os.getpid()}
-            os.write(self._file, json.dumps(line | {"at": round(time.time(), 3)}).encode() + b"\n")
+            when = {"at": round(time.time(), 3), "age": round(_age(message), 3)}
+            os.write(self._file, json.dumps(line | when).encode() + b"\n")
 
 
 class Worker:
@@ -139,11 +150,15 @@ class Worker:
         self.exchange = channel.default_exchange
         queue = await channel.get_queue(self.binding["queue"])
         tag = await queue.consume(self.begin)
-        broken = asyncio.create_task(_broken(self.connection))
+        broken = asyncio.create_task(broke(self.connection))
         stopping = asyncio.create_task(ended.wait())
         await asyncio.wait((broken, stopping), return_when=asyncio.FIRST_COMPLETED)
         broken.cancel()
         stopping.cancel()
+        if not self.connection.connected.is_set():
+            for task in self.under_way:
+                task.cancel()  # the broker has their events back already
+            return
         with suppress(*TROUBLE):
             await asyncio.wait_for(queue.cancel(tag), PATIENCE)
         if self.under_way:
@@ -159,6 +174,9 @@ class Worker:
         """One attempt at one event, and what follows from it. A connection that breaks gives the event back."""
         attempt = attempt_of(message)
         with suppress(*TROUBLE):
+            if attempt <= int(str(message.headers.get("shop-return", 0))):
+                await message.reject(requeue=True)
+                return
             try:
                 async with asyncio.timeout(seconds(self.binding["handling-timeout"]) or None):
                     await handle(message, attempt, self.work)
@@ -240,13 +258,22 @@ class Worker:
             await self.exchange.publish(copy, queue)
 
 
-async def _broken(connection: AbstractConnection) -> None:
-    with suppress(*TROUBLE, asyncio.CancelledError):
-        await connection.closed()
+async def broke(connection: AbstractConnection) -> None:
+    """Until the connection is gone; its own word for that, `closed`, is about being closed by us."""
+    gone = asyncio.Event()
+
+    def note(*_: object) -> None:
+        gone.set()
+
+    connection.close_callbacks.add(note)
+    if connection.connected.is_set():
+        await gone.wait()
 
 
 def _age(message: AbstractIncomingMessage) -> float:
-    """Seconds since its publication, where the publisher said when that was."""
+    """Seconds since its publication, where the publisher said when that was: AMQP has whole seconds, our header more."""
+    if exactly := message.headers.get("shop-published"):
+        return time.time() - float(str(exactly))
     return time.time() - message.timestamp.timestamp() if message.timestamp else 0.0
 
 

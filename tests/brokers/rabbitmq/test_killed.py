@@ -189,3 +189,24 @@ def holds(body: bytes) -> Enough:
 
 def stands(position: int) -> Enough:
     return lambda found: any(entry.position == position for entry in found)
+
+
+async def test_the_same_handle_lists_again_on_a_server_that_was_killed_and_came_back(place: Place) -> None:
+    """Its connection broke without anybody closing it."""
+    async with settled(place) as at:
+        await at.publish("dead", b"kept", exchange="")
+        desk = at.letters()
+        try:
+            before = [entry async for entry in desk.entries()]
+            await place.server.kill()
+            await place.server.restart()
+
+            async def again() -> bool:
+                with suppress(BrokerError):
+                    return [entry async for entry in desk.entries()] == before
+                return False
+
+            await until("the entry is listed again", again, limit=PATIENCE, every=0.5)
+        finally:
+            await desk.aclose()
+    assert [entry.letter.body for entry in before] == [b"kept"]

@@ -46,7 +46,7 @@ class Amqp:
             connection = await self._open()
             try:
                 async with asyncio.timeout(self.timeout):
-                    channel = await connection.channel(on_return_raises=True)
+                    channel = await _opened(connection)
                 try:
                     yield channel
                 finally:
@@ -67,7 +67,9 @@ class Amqp:
 
     async def _open(self) -> AbstractConnection:
         async with self._connecting:
-            if self._connection is None or self._connection.is_closed:
+            if self._connection is not None and not self._connection.connected.is_set():
+                await self.aclose()  # it broke: the client calls closed only what we close
+            if self._connection is None:
                 self._connection = await self._connect()
             return self._connection
 
@@ -103,6 +105,13 @@ class Amqp:
                     "TLSFailed", "no trust between us and the server: check amqpURL and the TLS Secrets"
                 ) from None
             raise Unreachable("ConnectFailed", f"no AMQP connection to {self._host}:{self._port}") from None
+
+
+async def _opened(connection: AbstractConnection) -> AbstractChannel:
+    try:
+        return await connection.channel(on_return_raises=True)
+    except RuntimeError as error:  # what the client has to say of a connection that broke just now
+        raise ConnectionError(str(error)) from error
 
 
 @contextmanager
