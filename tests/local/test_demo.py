@@ -8,7 +8,16 @@ import pytest
 from rich.console import Console
 
 from headgate.local.demo import promises
-from headgate.local.demo.accounts import Account, DeadLetter, account, letter_of, lines, published, reasons
+from headgate.local.demo.accounts import (
+    Account,
+    DeadLetter,
+    account,
+    letter_of,
+    lines,
+    published,
+    reasons,
+    recent,
+)
 from headgate.local.demo.chapters import POISON, expected
 from headgate.local.demo.picture import draw
 from headgate.local.demo.promises import Held, Position, Row
@@ -77,6 +86,11 @@ def test_a_group_without_orders_proves_nothing() -> None:
 )  # fmt: skip
 def test_how_late_first_attempts_were(ledger: str, slowest: float) -> None:
     assert account("billing", [1], lines(ledger), []).slowest == slowest
+
+
+def test_outcomes_are_counted_from_a_moment_on() -> None:
+    ledger = '{"at": 4.5}\n{"at": 5.0}\n{"at": 7.25}\n{"at'
+    assert [recent(ledger, since) for since in (0.0, 5.0, 8.0)] == [3, 2, 0]
 
 
 def test_published_sequences_are_read_from_the_producers_ledger() -> None:

@@ -53,6 +53,11 @@ def published(text: str) -> list[int]:
     return [int(each["sequence"]) for each in _documents(text)]
 
 
+def recent(text: str, since: float) -> int:
+    """How many outcomes a worker's ledger tells from that moment on."""
+    return sum(float(each["at"]) >= since for each in _documents(text))
+
+
 def account(group: str, sent: Collection[int], ledger: Iterable[Line], dead: Iterable[DeadLetter]) -> Account:
     """What became of the events of one group."""
     sent = set(sent)

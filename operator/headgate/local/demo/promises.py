@@ -85,7 +85,7 @@ def caught(wanted: int, dead: Iterable[DeadLetter]) -> Row:
 def returned(before: Position, after: Position | None, repeats_at_most: int) -> Row:
     """A deleted durable came back where it had been: nothing is skipped, and not everything is repeated."""
     what = "deleted durable: back where it was, repeats but no gaps"
-    promised = f"no gap, repeats at most {repeats_at_most} as in status"
+    promised = f"no gap, at most {repeats_at_most} repeats"
     if after is None:
         return Row(what, promised, "not back", kept=False)
     gap, again = max(0, after.begins - before.settled - 1), max(0, before.settled + 1 - after.begins)

@@ -79,11 +79,6 @@ class Stage:
         """How many replicas a workload is asked to have."""
         return int((await self.api.get(f"{DEPLOYMENTS}/{workload}"))["spec"].get("replicas", 0))
 
-    async def settled(self, group: str) -> int:
-        """Up to where a group's status says that everything is settled: there a lost durable begins again, or later."""
-        status = (await self.api.get(f"{GROUPS}/{group}")).get("status", {})
-        return int(status.get("record", {}).get("checkpoint", {}).get("position", 0))
-
     async def aclose(self) -> None:
         """Let go of what was opened; the cluster itself is somebody else's to end."""
         await self.broker.aclose()
